@@ -1,0 +1,221 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+/// What a case of the table varies.
+struct Case {
+    name: &'static str,
+    to: &'static str,
+    from: Option<&'static str>,
+    down: &'static [&'static str],
+    open: &'static [NumberClass],
+    expected: Result<(&'static [&'static str], &'static str), (ErrorCode, Rule)>,
+}
+
+const VOICE: &[NumberClass] = &[NumberClass::Mobile, NumberClass::Landline];
+
+/// The account's caller IDs: one that belongs to another application, one with two trunks, one with
+/// none.
+fn caller_ids() -> Vec<CallerIdFacts> {
+    let id = |number, allowed_for_application, trunks: &[&str]| CallerIdFacts {
+        number: Number::parse_dialable(number).unwrap(),
+        allowed_for_application,
+        trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    vec![
+        id("01080001000", false, &["a"]),
+        id("01080001001", true, &["a", "b"]),
+        id("4008001234", true, &["b"]),
+        id("01080001009", true, &[]),
+    ]
+}
+
+#[test]
+fn decisions() {
+    let all: &[NumberClass] = &[
+        NumberClass::Mobile,
+        NumberClass::Landline,
+        NumberClass::Emergency,
+        NumberClass::Foreign,
+        NumberClass::Short,
+    ];
+    let case = |name, to, from, down, open, expected| Case { name, to, from, down, open, expected };
+    let cases = [
+        case(
+            "the first allowed caller ID is the default",
+            "13800100001",
+            None,
+            &[],
+            VOICE,
+            Ok((&["a", "b"], "01080001001")),
+        ),
+        case(
+            "a caller ID that is asked for",
+            "01080002000",
+            Some("4008001234"),
+            &[],
+            VOICE,
+            Ok((&["b"], "4008001234")),
+        ),
+        case(
+            "another spelling of it",
+            "13800100001",
+            Some("+86 10 8000 1001"),
+            &[],
+            VOICE,
+            Ok((&["a", "b"], "01080001001")),
+        ),
+        case(
+            "a trunk that is down is left out",
+            "13800100001",
+            None,
+            &["a"],
+            VOICE,
+            Ok((&["b"], "01080001001")),
+        ),
+        case(
+            "every trunk is down",
+            "13800100001",
+            None,
+            &["b", "a"],
+            VOICE,
+            Err((ALL_TRUNKS_DOWN, Rule::TrunksDown)),
+        ),
+        case(
+            "another trunk's health does not help",
+            "13800100001",
+            Some("4008001234"),
+            &["b"],
+            VOICE,
+            Err((ALL_TRUNKS_DOWN, Rule::TrunksDown)),
+        ),
+        case(
+            "somebody else's caller ID",
+            "13800100001",
+            Some("01080009999"),
+            &[],
+            VOICE,
+            Err((CALLER_ID_NOT_OWNED, Rule::CallerIdOwned)),
+        ),
+        case(
+            "another application's caller ID",
+            "13800100001",
+            Some("01080001000"),
+            &[],
+            VOICE,
+            Err((CALLER_ID_NOT_FOR_APPLICATION, Rule::CallerIdForApplication)),
+        ),
+        case(
+            "a caller ID without a trunk",
+            "13800100001",
+            Some("01080001009"),
+            &[],
+            VOICE,
+            Err((NO_TRUNK, Rule::TrunkConfigured)),
+        ),
+        case(
+            "international is closed",
+            "+85221234567",
+            None,
+            &[],
+            VOICE,
+            Err((DESTINATION_NOT_ALLOWED, Rule::DestinationClass)),
+        ),
+        case(
+            "international opened",
+            "+85221234567",
+            None,
+            &[],
+            all,
+            Ok((&["a", "b"], "01080001001")),
+        ),
+        case(
+            "service numbers are closed",
+            "95588",
+            None,
+            &[],
+            VOICE,
+            Err((DESTINATION_NOT_ALLOWED, Rule::DestinationClass)),
+        ),
+        case("service numbers opened", "95588", None, &[], all, Ok((&["a", "b"], "01080001001"))),
+        case(
+            "emergency, though opened",
+            "110",
+            None,
+            &[],
+            all,
+            Err((EMERGENCY_NUMBER, Rule::Emergency)),
+        ),
+        case(
+            "emergency comes before everything",
+            "120",
+            Some("01080009999"),
+            &["a", "b"],
+            &[],
+            Err((EMERGENCY_NUMBER, Rule::Emergency)),
+        ),
+        case(
+            "nothing is open",
+            "13800100001",
+            None,
+            &[],
+            &[],
+            Err((DESTINATION_NOT_ALLOWED, Rule::DestinationClass)),
+        ),
+    ];
+    let ids = caller_ids();
+    for case in cases {
+        let to = Number::parse_dialable(case.to).unwrap();
+        let from = case.from.map(|from| Number::parse_dialable(from).unwrap());
+        let facts = Facts {
+            to: &to,
+            from: from.as_ref(),
+            caller_ids: &ids,
+            open_classes: &case.open.iter().copied().collect(),
+            trunks_down: &case.down.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let expected = match case.expected {
+            Ok((trunks, from)) => Decision::Allow {
+                trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+                from: Number::parse_dialable(from).unwrap(),
+                rule: Rule::Passed,
+            },
+            Err((code, rule)) => Decision::Refuse { code, rule },
+        };
+        assert_eq!(decide(&facts, Micros(0)), expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn an_application_without_a_caller_id() {
+    let to = Number::parse_voice("13800100001").unwrap();
+    let others = &caller_ids()[..1];
+    for caller_ids in [&[], others] {
+        let facts = Facts {
+            to: &to,
+            from: None,
+            caller_ids,
+            open_classes: &voice_destinations(),
+            trunks_down: &BTreeSet::new(),
+        };
+        let refused = Decision::Refuse { code: NO_CALLER_ID, rule: Rule::CallerIdDefault };
+        assert_eq!(decide(&facts, Micros(0)), refused);
+    }
+}
+
+#[test]
+fn rules_have_stable_names_and_texts() {
+    let names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    insta::assert_snapshot!(names.join(" "), @"emergency caller_id_owned caller_id_for_application caller_id_default destination_class trunk_configured trunks_down passed");
+    for rule in Rule::ALL {
+        assert_eq!(Rule::by_name(rule.name()), Some(rule));
+        assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());
+        assert!(!rule.zh().is_empty() && !rule.en().is_empty());
+    }
+    assert!(Rule::ALL.is_sorted());
+}
+
+#[test]
+fn voice_reaches_mobiles_and_landlines_only() {
+    assert_eq!(Vec::from_iter(voice_destinations()), VOICE);
+}
