@@ -1,1 +1,56 @@
-//! .
+//! The database is the truth: everything that must survive `kill -9` goes through this crate.
+//!
+//! [`Store::open`] brings the schema up to date and gives a read-only pool ([`Store::reader`]) and
+//! the one [`Writer`], which commits many operations at once and answers each after its commit.
+//! One module holds one aggregate. Each function takes the account that its rows belong to; what
+//! the platform itself needs across tenants is in the modules called `platform_side`.
+//!
+//! Functions that write take a transaction, so that several make one unit:
+//! ```text
+//! store
+//!     .writer()
+//!     .write(Lane::Live, move |tx| {
+//!         Box::pin(async move {
+//!             requests::insert(tx, &request).await?;
+//!             attempts::insert(tx, &[attempt]).await
+//!         })
+//!     })
+//!     .await
+//! ```
+//!
+//! Instants are microseconds UTC ([`yunling_domain::Micros`]) and always arguments: no statement
+//! asks the database for the time.
+
+mod backend;
+mod compare;
+mod cursor;
+mod entity;
+mod error;
+mod kind;
+mod migration;
+mod open;
+mod store;
+mod writer;
+
+pub mod attempts;
+pub mod audit;
+pub mod calls;
+pub mod conversations;
+pub mod credentials;
+pub mod deliveries;
+pub mod endpoints;
+pub mod idempotency;
+pub mod ids;
+pub mod key_checks;
+pub mod lease;
+pub mod media_blobs;
+pub mod requests;
+pub mod resources;
+
+pub use cursor::{Cursor, MAX_PAGE, Page, PageRequest, TimeRange};
+pub use error::{StoreError, Unavailability};
+pub use kind::RequestKind;
+pub use open::OpenOptions;
+pub use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+pub use store::Store;
+pub use writer::{BULK_ROWS, BulkStopped, Lane, Writer};

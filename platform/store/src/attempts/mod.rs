@@ -1,0 +1,271 @@
+//! Attempts: whom to call, from when, in which lane. Rows drive the dialling.
+//!
+//! A row goes queued → claimed → invited → answered → ended. Each step is a compare-and-set, so
+//! that a node that has lost its lease cannot dial.
+
+mod claim;
+mod finish;
+mod progress;
+mod recover;
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
+use serde_json::Value;
+use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
+
+pub use finish::{Ending, finish_attempt};
+pub use progress::{Invite, mark_answered, mark_confirmed, mark_invited, mark_ringing};
+
+use crate::{
+    BULK_ROWS, StoreError,
+    entity::attempt::{ActiveModel, Column, Entity, Model},
+};
+
+/// What the platform needs across tenants: the dispatcher's side.
+pub mod platform_side {
+    pub use super::{
+        claim::{Claim, Claimed, claim_due, next_due_at, queue_lengths},
+        recover::{Orphaned, ended, orphans, purge_ended, release, renew_leases, unfinished},
+    };
+}
+
+/// Which lane an attempt waits in: a lower one is dialled first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum AttemptLane {
+    /// Somebody stares at a log-in page.
+    Captcha = 0,
+    /// A single notice.
+    Notice = 1,
+    /// One number of a batch.
+    Batch = 2,
+}
+
+impl AttemptLane {
+    /// All, in the order of dialling.
+    pub const ALL: [Self; 3] = [Self::Captcha, Self::Notice, Self::Batch];
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum AttemptState {
+    /// Waits until it is due and there is room.
+    Queued = 0,
+    /// A node has taken it and has not dialled yet.
+    Claimed = 1,
+    /// An INVITE may have left: it is never dialled again.
+    Invited = 2,
+    /// The callee has answered.
+    Answered = 3,
+    /// It is over, and its call record is written.
+    Ended = 4,
+}
+
+/// An attempt to be queued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAttempt {
+    /// The identifier that the call will have.
+    pub call_id: CallId,
+    /// The conversation that it will be part of.
+    pub conversation_id: ConversationId,
+    /// The request that asked for it; stored before it.
+    pub request_id: RequestId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The application it is made for.
+    pub application: ApplicationId,
+    /// Where it waits.
+    pub lane: AttemptLane,
+    /// The callee: E.164 where such a form exists, else national.
+    pub to_number: String,
+    /// The callee as callbacks echo it.
+    pub to_shown: String,
+    /// The line number to be shown; absent: chosen when it is dialled.
+    pub from_number: Option<String>,
+    /// Not before this instant.
+    pub due_at: Micros,
+    /// Not dialled at or after this instant: then result 1, reason 2 (RESOLUTIONS, at a limit).
+    pub deadline_at: Micros,
+    /// The rule of the gate that let it pass.
+    pub rule: Option<String>,
+    /// When it was queued.
+    pub created_at: Micros,
+}
+
+/// A stored attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Its key.
+    pub id: i64,
+    /// As it was queued; `from_number` and `rule` are the latest known.
+    pub queued: NewAttempt,
+    /// How far it is.
+    pub state: AttemptState,
+    /// The node that has taken it.
+    pub node: Option<String>,
+    /// Until when that node may be taken for alive.
+    pub lease_until: Option<Micros>,
+    /// When it was stored that an INVITE is about to leave.
+    pub invited_at: Option<Micros>,
+    /// The trunk that it was last dialled on.
+    pub trunk: Option<String>,
+    /// How many trunks were tried, the last one included.
+    pub try_no: u8,
+    /// The first 180 or 183.
+    pub ring_at: Option<Micros>,
+    /// The answer.
+    pub answered_at: Option<Micros>,
+    /// The end.
+    pub ended_at: Option<Micros>,
+    /// What is needed to end the answered leg after a crash.
+    pub dialog: Option<Value>,
+    /// The confirming key, once it was pressed.
+    pub input_key: Option<char>,
+}
+
+impl TryFrom<Model> for Attempt {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let undecodable = |what: String| StoreError::Undecodable { table: "attempt", what };
+        let lane = AttemptLane::ALL
+            .into_iter()
+            .find(|lane| *lane as i16 == row.lane)
+            .ok_or_else(|| undecodable(format!("the lane {}", row.lane)))?;
+        let state = match row.state {
+            0 => AttemptState::Queued,
+            1 => AttemptState::Claimed,
+            2 => AttemptState::Invited,
+            3 => AttemptState::Answered,
+            4 => AttemptState::Ended,
+            other => return Err(undecodable(format!("the state {other}"))),
+        };
+        let try_no =
+            u8::try_from(row.try_no).map_err(|_| undecodable(format!("try {}", row.try_no)))?;
+        Ok(Self {
+            id: row.id,
+            queued: NewAttempt {
+                call_id: CallId::new(row.call_id),
+                conversation_id: ConversationId::new(row.conversation_id),
+                request_id: RequestId::new(row.request_id),
+                account: AccountId::new(row.account),
+                application: ApplicationId::new(row.application),
+                lane,
+                to_number: row.to_number,
+                to_shown: row.to_shown,
+                from_number: row.from_number,
+                due_at: Micros(row.due_at),
+                deadline_at: Micros(row.deadline_at),
+                rule: row.rule,
+                created_at: Micros(row.created_at),
+            },
+            state,
+            node: row.node,
+            lease_until: row.lease_until.map(Micros),
+            invited_at: row.invited_at.map(Micros),
+            trunk: row.trunk,
+            try_no,
+            ring_at: row.ring_at.map(Micros),
+            answered_at: row.answered_at.map(Micros),
+            ended_at: row.ended_at.map(Micros),
+            dialog: row.dialog,
+            input_key: row.input_key.and_then(|key| key.chars().next()),
+        })
+    }
+}
+
+fn read_all(rows: Vec<Model>) -> Result<Vec<Attempt>, StoreError> {
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// Queues attempts, their request being stored already (in the same transaction at the latest).
+///
+/// # Errors
+/// [`StoreError::Conflict`] where a call identifier is taken or the request is not there.
+pub async fn insert(tx: &impl ConnectionTrait, new: &[NewAttempt]) -> Result<(), StoreError> {
+    // A statement takes 32,766 parameters on SQLite, and a row has 24.
+    for part in new.chunks(BULK_ROWS) {
+        Entity::insert_many(part.iter().map(row)).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn row(new: &NewAttempt) -> ActiveModel {
+    ActiveModel {
+        id: NotSet,
+        call_id: Set(new.call_id.to_string()),
+        conversation_id: Set(new.conversation_id.to_string()),
+        request_id: Set(new.request_id.to_string()),
+        account: Set(new.account.to_string()),
+        application: Set(new.application.to_string()),
+        lane: Set(new.lane as i16),
+        to_number: Set(new.to_number.clone()),
+        to_shown: Set(new.to_shown.clone()),
+        state: Set(AttemptState::Queued as i16),
+        due_at: Set(new.due_at.0),
+        deadline_at: Set(new.deadline_at.0),
+        node: Set(None),
+        lease_until: Set(None),
+        invited_at: Set(None),
+        trunk: Set(None),
+        try_no: Set(0),
+        from_number: Set(new.from_number.clone()),
+        ring_at: Set(None),
+        answered_at: Set(None),
+        ended_at: Set(None),
+        dialog: Set(None),
+        input_key: Set(None),
+        rule: Set(new.rule.clone()),
+        created_at: Set(new.created_at.0),
+    }
+}
+
+/// The attempts of a request, in the order in which they were queued.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_request(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    request: &RequestId,
+) -> Result<Vec<Attempt>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::RequestId.eq(request.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    read_all(rows)
+}
+
+/// The attempt of a call.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_call(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    call: &CallId,
+) -> Result<Option<Attempt>, StoreError> {
+    Entity::find()
+        .filter(Column::CallId.eq(call.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .one(connection)
+        .await?
+        .map(Attempt::try_from)
+        .transpose()
+}
+
+/// How many of the account's attempts wait.
+///
+/// # Errors
+/// Those of a read.
+pub async fn queue_len(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+) -> Result<u64, StoreError> {
+    claim::count_queued(connection, account).await
+}

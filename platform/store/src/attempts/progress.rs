@@ -1,0 +1,122 @@
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, UpdateMany, sea_query::Expr,
+};
+use serde_json::Value;
+use yunling_domain::{AccountId, Micros, NodeNumber};
+
+use super::AttemptState;
+use crate::{
+    StoreError,
+    entity::attempt::{Column, Entity},
+};
+
+/// That an INVITE is about to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invite {
+    /// The node that dials.
+    pub node: NodeNumber,
+    /// On this trunk.
+    pub trunk: String,
+    /// The how manieth trunk it is, from 1.
+    pub try_no: u8,
+    /// The line number shown.
+    pub from_number: String,
+    /// The rule of the gate that let it pass.
+    pub rule: Option<String>,
+    /// When.
+    pub at: Micros,
+}
+
+/// Must be committed before the INVITE leaves: after a crash, a row with this mark is never dialled
+/// again.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the node does not hold the row any more, or it was answered or
+/// ended: then nothing may be dialled.
+pub async fn mark_invited(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    invite: &Invite,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(AttemptState::Invited as i16))
+        .col_expr(Column::InvitedAt, Expr::value(invite.at.0))
+        .col_expr(Column::Trunk, Expr::value(invite.trunk.as_str()))
+        .col_expr(Column::TryNo, Expr::value(i16::from(invite.try_no)))
+        .col_expr(Column::FromNumber, Expr::value(invite.from_number.as_str()))
+        .col_expr(Column::Rule, Expr::value(invite.rule.clone()))
+        .filter(Column::Node.eq(invite.node.to_string()))
+        .filter(Column::State.is_in([AttemptState::Claimed as i16, AttemptState::Invited as i16]));
+    one(tx, account, id, update, "held by this node and not answered").await
+}
+
+/// The first 180 or 183; a later one changes nothing.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the attempt is not under way.
+pub async fn mark_ringing(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    at: Micros,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
+        .col_expr(Column::RingAt, Expr::col(Column::RingAt).if_null(at.0))
+        .filter(Column::State.is_in([AttemptState::Invited as i16, AttemptState::Answered as i16]));
+    one(tx, account, id, update, "under way").await
+}
+
+/// The answer, with what is needed to end the leg after a crash.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the attempt is not under way or was answered before.
+pub async fn mark_answered(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    at: Micros,
+    dialog: Value,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(AttemptState::Answered as i16))
+        .col_expr(Column::AnsweredAt, Expr::value(at.0))
+        .col_expr(Column::Dialog, Expr::value(dialog))
+        .filter(Column::State.eq(AttemptState::Invited as i16));
+    one(tx, account, id, update, "invited").await
+}
+
+/// The confirming key, so that a crash after it does not lose it.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the attempt is not under way.
+pub async fn mark_confirmed(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    key: char,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
+        .col_expr(Column::InputKey, Expr::value(key.to_string()))
+        .filter(Column::State.is_in([AttemptState::Invited as i16, AttemptState::Answered as i16]));
+    one(tx, account, id, update, "under way").await
+}
+
+async fn one(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    update: UpdateMany<Entity>,
+    needed: &str,
+) -> Result<(), StoreError> {
+    let changed = update
+        .filter(Column::Id.eq(id))
+        .filter(Column::Account.eq(account.as_str()))
+        .exec(tx)
+        .await?;
+    if changed.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict(format!("attempt {id} is not {needed}")))
+    }
+}

@@ -1,0 +1,43 @@
+//! What differs between the databases.
+use sea_orm::{DbBackend, SqliteTransactionMode, Statement, TransactionOptions, Value};
+
+/// How every write transaction begins: on SQLite IMMEDIATE, because a deferred transaction that
+/// reads before it writes fails at once when another process has written in between.
+pub(crate) fn write_transaction() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// A statement written with `?` for each parameter, which PostgreSQL numbers. The text must have
+/// no other question mark.
+pub(crate) fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
+    if backend != DbBackend::Postgres {
+        return Statement::from_sql_and_values(backend, sql, values);
+    }
+    let mut numbered = String::with_capacity(sql.len() + values.len());
+    for (index, part) in sql.split('?').enumerate() {
+        if index > 0 {
+            numbered.push_str(&format!("${index}"));
+        }
+        numbered.push_str(part);
+    }
+    Statement::from_sql_and_values(backend, numbered, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_numbered_for_postgresql_only() {
+        let sql = "SELECT 1 WHERE a = ? AND b = ?";
+        let values = || vec![Value::from(1), Value::from(2)];
+        assert_eq!(statement(DbBackend::Sqlite, sql, values()).sql, sql);
+        assert_eq!(
+            statement(DbBackend::Postgres, sql, values()).sql,
+            "SELECT 1 WHERE a = $1 AND b = $2"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The tables, one file each. Private: rows leave the crate as the repositories' own types, so that
+//! no query is made without a tenant.
+pub(crate) mod attempt;
+pub(crate) mod audit;
+pub(crate) mod call;
+pub(crate) mod conversation;
+pub(crate) mod credential;
+pub(crate) mod delivery;
+pub(crate) mod delivery_attempt;
+pub(crate) mod endpoint;
+pub(crate) mod id_mark;
+pub(crate) mod idempotency;
+pub(crate) mod media_blob;
+pub(crate) mod meta;
+pub(crate) mod node_lease;
+pub(crate) mod request;
+pub(crate) mod resource;

@@ -1,0 +1,33 @@
+use crate::StoreError;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// A voice notice to one number.
+    Notice,
+    /// A voice captcha.
+    Captcha,
+    /// A voice notice to many numbers.
+    Batch,
+}
+
+impl RequestKind {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Captcha => "captcha",
+            Self::Batch => "batch",
+        }
+    }
+
+    pub(crate) fn parse(text: &str, table: &'static str) -> Result<Self, StoreError> {
+        match text {
+            "notice" => Ok(Self::Notice),
+            "captcha" => Ok(Self::Captcha),
+            "batch" => Ok(Self::Batch),
+            other => Err(StoreError::Undecodable { table, what: format!("the kind {other:?}") }),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sqlx::{
+    ConnectOptions, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{StoreError, Unavailability, writer::Connector};
+
+/// How the store is opened. The defaults suit one node.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Connections of the read-only pool.
+    pub readers: u32,
+    /// Connections of the writer on PostgreSQL; SQLite has one.
+    pub writers: u32,
+    /// Live operations that may wait; beyond, callers get [`StoreError::Overloaded`].
+    pub live_queue: usize,
+    /// Bulk operations that may wait.
+    pub bulk_queue: usize,
+    /// How long SQLite waits for another process's lock.
+    pub busy_timeout_ms: u64,
+    /// After this time an operation is given up and undone.
+    pub operation_limit_ms: u64,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            readers: 4,
+            writers: 4,
+            live_queue: 8_192,
+            bulk_queue: 64,
+            busy_timeout_ms: 5_000,
+            operation_limit_ms: 10_000,
+        }
+    }
+}
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Sqlite(Box<SqlitePlace>),
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// A SQLite file and how it is used.
+#[derive(Debug, Clone)]
+pub(crate) struct SqlitePlace {
+    pub(crate) file: PathBuf,
+    options: SqliteConnectOptions,
+}
+
+/// Statements that a connection keeps prepared: more than the crate has.
+const STATEMENTS: usize = 256;
+/// Bytes that the write-ahead log keeps on the disk after a checkpoint.
+const LOG_BYTES: &str = "67108864";
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// How often a start tries to open a file that others are opening too.
+const FIRST_TRIES: u32 = 200;
+/// How long between two of these tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+impl Place {
+    /// # Errors
+    /// [`StoreError::Configuration`].
+    pub(crate) fn of_url(url: &str, options: &OpenOptions) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            Ok(Self::Sqlite(Box::new(SqlitePlace::of_url(url, options)?)))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options =
+                PgConnectOptions::from_str(url).map_err(|error| StoreError::Configuration {
+                    what: format!("url: {error}"),
+                    expected: "postgres://user:password@host:port/database",
+                })?;
+            Ok(Self::Postgres(Box::new(options.disable_statement_logging())))
+        } else {
+            Err(StoreError::Configuration {
+                what: format!("url {url:?}"),
+                expected: "sqlite://path/to/file.db or postgres://user@host/database",
+            })
+        }
+    }
+}
+
+impl SqlitePlace {
+    fn of_url(url: &str, options: &OpenOptions) -> Result<Self, StoreError> {
+        let bad = |what: String| StoreError::Configuration {
+            what,
+            expected: "sqlite://path/to/file.db, a file",
+        };
+        let parsed = SqliteConnectOptions::from_str(url)
+            .map_err(|error| bad(format!("url {url:?}: {error}")))?;
+        let file = parsed.get_filename().to_owned();
+        if url.contains(":memory:") || url.contains("mode=memory") || file.as_os_str().is_empty() {
+            return Err(bad(format!("url {url:?} names no file")));
+        }
+        if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent)
+                .map_err(|error| bad(format!("url {url:?}: its folder cannot be made: {error}")))?;
+        }
+        let options = parsed
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
+            .pragma("journal_size_limit", LOG_BYTES)
+            .disable_statement_logging();
+        Ok(Self { file, options })
+    }
+
+    /// One connection that may write, and makes the file where it is missing.
+    pub(crate) async fn writer(&self) -> Result<DatabaseConnection, StoreError> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(0)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(self.options.clone().create_if_missing(true))
+            .await;
+        pool.map(SqlxSqliteConnector::from_sqlx_sqlite_pool)
+            .map_err(|error| StoreError::from_sqlx(&error))
+    }
+
+    /// The same for a start: of several processes that start at once, each waits until the others
+    /// have switched the file to its journal mode. SQLite answers that as locked at once, whatever
+    /// `busy_timeout` says.
+    pub(crate) async fn first_writer(&self) -> Result<DatabaseConnection, StoreError> {
+        let mut left = FIRST_TRIES;
+        loop {
+            match self.writer().await {
+                Err(StoreError::Unavailable { reason: Unavailability::Locked, .. }) if left > 0 => {
+                    left -= 1;
+                    tokio::time::sleep(FIRST_PAUSE).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    pub(crate) async fn readers(&self, connections: u32) -> Result<DatabaseConnection, StoreError> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(connections.max(1))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(self.options.clone().read_only(true).pragma("query_only", "ON"))
+            .await;
+        pool.map(SqlxSqliteConnector::from_sqlx_sqlite_pool)
+            .map_err(|error| StoreError::from_sqlx(&error))
+    }
+
+    /// A pool for the job library, which brings statements of its own. It writes beside the writer,
+    /// so its transactions must stay short.
+    pub(crate) fn jobs(&self) -> SqlitePool {
+        SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(ACQUIRE)
+            .connect_lazy_with(self.options.clone())
+    }
+
+    pub(crate) fn connector(&self) -> Connector {
+        let place = self.clone();
+        Connector::new(move || {
+            let place = place.clone();
+            Box::pin(async move { place.writer().await })
+        })
+    }
+}
+
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Write,
+    ReadOnly,
+}
+
+/// A pool on PostgreSQL.
+pub(crate) async fn postgres(
+    options: &PgConnectOptions,
+    connections: u32,
+    access: Access,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = options.clone();
+    if access == Access::ReadOnly {
+        options = options.options([("default_transaction_read_only", "on")]);
+    }
+    let pool: Result<PgPool, sqlx::Error> = PgPoolOptions::new()
+        .max_connections(connections.max(1))
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options)
+        .await;
+    pool.map(SqlxPostgresConnector::from_sqlx_postgres_pool)
+        .map_err(|error| StoreError::from_sqlx(&error))
+}
+
+/// One connection of a PostgreSQL writer.
+pub(crate) fn postgres_connector(options: &PgConnectOptions) -> Connector {
+    let options = options.clone();
+    Connector::new(move || {
+        let options = options.clone();
+        Box::pin(async move { postgres(&options, 1, Access::Write).await })
+    })
+}
