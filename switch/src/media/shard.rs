@@ -1,0 +1,415 @@
+//! A shard's thread: it waits for a slot or a command, reads what came, and sends what is due.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::sync::mpsc;
+
+use super::handle::{Command, LegKey};
+use super::leg::{Due, EndedLeg, FRAME_LEN, Leg};
+use super::meter::Meter;
+use super::socket::{Inbox, Port};
+use super::wheel::{SLOT_MS, Wheel};
+
+/// The most slots that a shard with legs sleeps through: sockets are read at least so often.
+const SLEEP_SLOTS: u64 = 5;
+
+/// A shard that is further behind than this does not catch up, for a burst of so many packets
+/// would only overflow the receivers' buffers.
+const MOST_BEHIND: Duration = Duration::from_millis(200);
+
+/// Commands carried out between two looks at the slots.
+const COMMANDS_AT_ONCE: usize = 256;
+
+/// Sockets that one wait tells of.
+const READY_AT_ONCE: usize = 256;
+
+/// What woke the shard.
+const WOKEN_BY_TIMER: u64 = 0;
+const WOKEN_BY_COMMAND: u64 = 1;
+
+/// One media thread and all it owns.
+pub(super) struct Shard {
+    number: usize,
+    queue: mpsc::Receiver<Command>,
+    stop: Arc<AtomicBool>,
+    /// Open legs, ended ones too while their handles live.
+    legs: Arc<AtomicUsize>,
+    poll: Poll,
+    seats: Vec<Option<Seat>>,
+    free: Vec<u32>,
+    by_key: HashMap<LegKey, u32>,
+    wheel: Wheel,
+    schedule: Schedule,
+    /// Empty between slots; keeps its memory.
+    due: Vec<u32>,
+    inbox: Inbox,
+    frame: Box<[u8; FRAME_LEN]>,
+    meter: Meter,
+}
+
+/// What the thread sleeps on.
+pub(super) struct Poll {
+    wake: Arc<EventFd>,
+    timer: TimerFd,
+    /// Of `wake` and `timer`.
+    sleep: Epoll,
+    /// Of the legs' sockets. They do not wake the shard: packets are read slot by slot, many at a
+    /// time, and their kernel time stamps say when they came.
+    sockets: Epoll,
+    ready: Box<[EpollEvent; READY_AT_ONCE]>,
+}
+
+/// A place in the shard's table.
+enum Seat {
+    Live(Box<Leg>),
+    /// Ended by itself; its handle is still held.
+    Ended(EndedLeg),
+}
+
+/// When the slots are due: from a fixed beginning, so that nothing drifts.
+struct Schedule {
+    start: Instant,
+    next: u64,
+    /// Slots left out so far.
+    skipped: u64,
+}
+
+impl Schedule {
+    fn due(&self, slot: u64) -> Instant {
+        self.start + Duration::from_millis(slot * SLOT_MS)
+    }
+
+    /// Moves the schedule if it is too far behind; gives the slots left out.
+    fn catch_up(&mut self, now: Instant) -> u64 {
+        let behind = now.saturating_duration_since(self.due(self.next));
+        if behind <= MOST_BEHIND {
+            return 0;
+        }
+        let slots = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX) / SLOT_MS;
+        self.start += Duration::from_millis(slots * SLOT_MS);
+        self.skipped += slots;
+        slots
+    }
+}
+
+impl Shard {
+    /// A shard with no legs; made on its own thread.
+    pub(super) fn new(
+        number: usize,
+        queue: mpsc::Receiver<Command>,
+        poll: Poll,
+        legs: Arc<AtomicUsize>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            number,
+            queue,
+            stop,
+            legs,
+            poll,
+            seats: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            wheel: Wheel::default(),
+            schedule: Schedule { start: now, next: 0, skipped: 0 },
+            due: Vec::new(),
+            inbox: Inbox::new(),
+            frame: Box::new([0; FRAME_LEN]),
+            meter: Meter::new(number, now),
+        }
+    }
+
+    /// Runs until the plane is closed, then ends every leg.
+    pub(super) fn run(mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            // The hook has printed where. Opens go to the other shards from here on.
+            tracing::error!(shard = self.number, "a media thread panicked; its legs are ended");
+        }
+        self.queue.close();
+        while let Ok(command) = self.queue.try_recv() {
+            self.carry_out(command);
+        }
+        for seat in self.by_key.values().copied().collect::<Vec<_>>() {
+            self.end(seat);
+        }
+        self.legs.store(0, Ordering::Relaxed);
+    }
+
+    fn serve(&mut self) {
+        let mut more = false;
+        while !self.stop.load(Ordering::Acquire) {
+            if !more {
+                self.sleep();
+            }
+            more = self.take_commands();
+            self.receive();
+            self.send();
+            let now = Instant::now();
+            if self.meter.is_due(now) {
+                self.sweep();
+                self.meter.publish(now, self.by_key.len());
+            }
+        }
+    }
+
+    /// Until a leg is due, the sockets are to be read, or a command comes.
+    fn sleep(&mut self) {
+        if self.by_key.is_empty() {
+            self.meter.publish(Instant::now(), 0);
+            self.poll.sleep(None);
+            return;
+        }
+        let slot = self.wheel.busy(self.schedule.next, SLEEP_SLOTS);
+        let wait = self.schedule.due(slot).saturating_duration_since(Instant::now());
+        if !wait.is_zero() {
+            self.poll.sleep(Some(wait));
+        }
+    }
+
+    /// True if more may be waiting.
+    fn take_commands(&mut self) -> bool {
+        for _ in 0..COMMANDS_AT_ONCE {
+            let Ok(command) = self.queue.try_recv() else {
+                return false;
+            };
+            self.carry_out(command);
+        }
+        true
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Open(leg) => self.open(leg),
+            Command::Connect(key, agreed) => {
+                let now = Instant::now();
+                let mut first = None;
+                let seat = self.attempt(key, |leg| {
+                    first = leg.connect(*agreed, now).then(|| leg.period());
+                });
+                if let (Some(seat), Some(period)) = (seat, first) {
+                    self.wheel.spread(seat, self.schedule.next, period);
+                }
+            }
+            Command::Play(key, play, items) => {
+                if let Some(ended) = self.ended(key) {
+                    ended.play(play);
+                } else {
+                    self.attempt(key, |leg| leg.play(play, items));
+                }
+            }
+            Command::Stop(key, play) => {
+                self.attempt(key, |leg| leg.stop(play));
+            }
+            Command::AwaitKeys(key, on) => {
+                self.attempt(key, |leg| leg.await_keys(on));
+            }
+            Command::Close(key) => {
+                if let Some(seat) = self.by_key.get(&key).copied() {
+                    self.end(seat);
+                    self.vacate(key, seat);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, leg: Box<Leg>) {
+        if self.by_key.is_empty() {
+            self.schedule.start = Instant::now();
+            self.schedule.next = 0;
+        }
+        let seat = self.free.pop().unwrap_or_else(|| {
+            self.seats.push(None);
+            u32::try_from(self.seats.len() - 1).expect("there are fewer legs than ports")
+        });
+        self.by_key.insert(leg.key(), seat);
+        let watched = self.poll.watch(seat, &leg);
+        self.seats[seat as usize] = Some(Seat::Live(leg));
+        if let Err(error) = watched {
+            tracing::error!(%error, "cannot watch a leg's sockets; the leg is ended");
+            self.end(seat);
+        }
+    }
+
+    /// Reads the sockets that have something.
+    fn receive(&mut self) {
+        // Bounded, because a flood must not hold up what is due.
+        for _ in 0..=self.by_key.len() * 2 / READY_AT_ONCE {
+            let count = self.poll.poll_sockets();
+            for index in 0..count {
+                let (seat, port) = from_token(self.poll.ready[index].data());
+                let sound = guarded(&mut self.seats, seat, |leg| {
+                    leg.receive(port, &mut self.inbox, &mut self.meter);
+                });
+                if !sound {
+                    self.end(seat);
+                }
+            }
+            if count < READY_AT_ONCE {
+                break;
+            }
+        }
+    }
+
+    /// Serves the slots that are due.
+    fn send(&mut self) {
+        let now = Instant::now();
+        let left_out = self.schedule.catch_up(now);
+        if left_out > 0 {
+            self.meter.skipped(left_out * SLOT_MS);
+        }
+        let mut legs = std::mem::take(&mut self.due);
+        while self.schedule.due(self.schedule.next) <= now {
+            let slot = self.schedule.next;
+            self.schedule.next += 1;
+            let due = Due { at: self.schedule.due(slot), skipped: self.schedule.skipped };
+            self.wheel.take(slot, &mut legs);
+            for seat in legs.drain(..) {
+                let mut period = None;
+                let sound = guarded(&mut self.seats, seat, |leg| {
+                    leg.frame(due, &mut self.frame, &mut self.meter);
+                    period = Some(leg.period());
+                });
+                match period {
+                    Some(period) => self.wheel.insert(seat, slot + period),
+                    None if !sound => self.end(seat),
+                    None => {}
+                }
+            }
+        }
+        self.due = legs;
+    }
+
+    /// Ends the legs whose commands were lost, and forgets those whose handle is gone.
+    fn sweep(&mut self) {
+        for seat in 0..self.seats.len() {
+            if let Some(Seat::Live(leg)) = &self.seats[seat]
+                && leg.is_abandoned()
+            {
+                self.end(seat as u32);
+            }
+            if let Some(Seat::Ended(ended)) = &self.seats[seat]
+                && ended.sweep()
+            {
+                self.vacate(ended.key(), seat as u32);
+            }
+        }
+    }
+
+    /// Does something of a leg's, and gives its seat. A leg that panics is ended.
+    fn attempt(&mut self, key: LegKey, work: impl FnOnce(&mut Leg)) -> Option<u32> {
+        let seat = self.by_key.get(&key).copied()?;
+        if guarded(&mut self.seats, seat, work) {
+            Some(seat)
+        } else {
+            self.end(seat);
+            None
+        }
+    }
+
+    fn ended(&self, key: LegKey) -> Option<&EndedLeg> {
+        match &self.seats[*self.by_key.get(&key)? as usize] {
+            Some(Seat::Ended(ended)) => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// Ends a leg; its seat stays taken until its handle goes.
+    fn end(&mut self, seat: u32) {
+        match self.seats[seat as usize].take() {
+            Some(Seat::Live(mut leg)) => {
+                self.wheel.remove(seat);
+                if catch_unwind(AssertUnwindSafe(|| leg.end())).is_err() {
+                    tracing::error!(shard = self.number, "a leg's media panicked at its end");
+                }
+                self.seats[seat as usize] = Some(Seat::Ended(leg.into_ended()));
+            }
+            other => self.seats[seat as usize] = other,
+        }
+    }
+
+    fn vacate(&mut self, key: LegKey, seat: u32) {
+        self.by_key.remove(&key);
+        self.seats[seat as usize] = None;
+        self.free.push(seat);
+        self.legs.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Does something of a live leg's; false if it panicked.
+fn guarded(seats: &mut [Option<Seat>], seat: u32, work: impl FnOnce(&mut Leg)) -> bool {
+    match seats.get_mut(seat as usize) {
+        Some(Some(Seat::Live(leg))) => catch_unwind(AssertUnwindSafe(|| work(leg))).is_ok(),
+        _ => true,
+    }
+}
+
+impl Poll {
+    pub(super) fn new(wake: Arc<EventFd>) -> io::Result<Self> {
+        let timer = TimerFd::new(
+            ClockId::CLOCK_MONOTONIC,
+            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+        )?;
+        let sleep = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        sleep.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN_BY_TIMER))?;
+        sleep.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN_BY_COMMAND))?;
+        let sockets = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        Ok(Self {
+            wake,
+            timer,
+            sleep,
+            sockets,
+            ready: Box::new([EpollEvent::empty(); READY_AT_ONCE]),
+        })
+    }
+
+    /// Sleeps until a command comes, and no longer than told. Setting the timer anew also clears
+    /// what it reported before.
+    fn sleep(&self, longest: Option<Duration>) {
+        let set = match longest {
+            Some(wait) => self.timer.set(
+                Expiration::OneShot(TimeSpec::from_duration(wait)),
+                TimerSetTimeFlags::empty(),
+            ),
+            None => self.timer.unset(),
+        };
+        debug_assert!(set.is_ok(), "a timer of ours takes any time");
+        let mut events = [EpollEvent::empty(); 2];
+        let count = self.sleep.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
+        if events[..count].iter().any(|event| event.data() == WOKEN_BY_COMMAND) {
+            // Only clears the counter; another wake-up may have been first to read nothing.
+            let _ = self.wake.read();
+        }
+    }
+
+    /// Fills `ready` with the sockets that can be read.
+    fn poll_sockets(&mut self) -> usize {
+        self.sockets.wait(&mut *self.ready, EpollTimeout::ZERO).unwrap_or(0)
+    }
+
+    /// Watches a leg's sockets, until they are closed.
+    fn watch(&self, seat: u32, leg: &Leg) -> io::Result<()> {
+        for port in [Port::Rtp, Port::Rtcp] {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, token(seat, port));
+            self.sockets.add(leg.socket(port), event)?;
+        }
+        Ok(())
+    }
+}
+
+fn token(seat: u32, port: Port) -> u64 {
+    u64::from(seat) << 1 | u64::from(port == Port::Rtcp)
+}
+
+fn from_token(token: u64) -> (u32, Port) {
+    ((token >> 1) as u32, if token & 1 == 0 { Port::Rtp } else { Port::Rtcp })
+}

@@ -1,0 +1,8 @@
+//! The plane on loopback, with real sockets for peers.
+
+mod ends;
+mod keys;
+mod latching;
+mod plays;
+mod reports;
+mod rig;

@@ -1,0 +1,14 @@
+//! Call ladders against sipp: what travels on the wire, what events come of it, and that both
+//! sides were content.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod bursts;
+mod carrier;
+mod dialogs;
+mod failures;
+mod hand;
+mod hang_ups;
+mod orphans;
+mod rig;
+mod set_ups;
