@@ -1,0 +1,214 @@
+use crate::config::Settings;
+use crate::directory::{self, Directory, MediaCache};
+use crate::key_check;
+use crate::ports::{Clock, Events, Ids, Poke, Random};
+use crate::secrets::Keyring;
+use crate::trunk_health::TrunkHealth;
+use arc_swap::ArcSwap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use yunling_assets::Packs;
+use yunling_store::{Store, StoreError};
+
+/// What an [`App`] is put together from.
+pub struct Parts {
+    /// The open database.
+    pub store: Store,
+    /// The prompt packs of every language.
+    pub packs: Packs,
+    /// The node's settings.
+    pub settings: Settings,
+    /// The node's own keys.
+    pub keyring: Keyring,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identifiers.
+    pub ids: Arc<dyn Ids>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+    /// Who is woken when rows become due.
+    pub poke: Arc<dyn Poke>,
+    /// Who watches live conversations.
+    pub events: Arc<dyn Events>,
+}
+
+/// An [`App`] cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// The configuration cannot be read from the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys are not those under which the database's tokens are hashed and its secrets sealed;
+    /// fault of the platform's operator.
+    #[error(
+        "{file}: not the key file of this database, whose tokens and secrets were stored under the key {expected}: restore that file from the backup",
+        file = .file.display()
+    )]
+    ForeignKey {
+        /// The key file in use.
+        file: PathBuf,
+        /// The name of the newest key that the database knows.
+        expected: String,
+    },
+}
+
+/// Everything that the use cases work with. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    directory: ArcSwap<Directory>,
+    /// One rebuild of the directory at a time, so that an older snapshot never replaces a newer one.
+    rebuilding: tokio::sync::Mutex<()>,
+    media: MediaCache,
+    trunks: TrunkHealth,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// Puts the parts together, checks that the database's secrets are the keyring's, and reads the
+    /// directory.
+    ///
+    /// # Errors
+    /// [`AssembleError`].
+    pub async fn assemble(parts: Parts) -> Result<Self, AssembleError> {
+        let recorded = key_check::run(&parts.store, &parts.keyring).await?;
+        if let key_check::Verdict::Foreign { expected } = recorded {
+            return Err(AssembleError::ForeignKey {
+                file: parts.settings.data_dir.join(Keyring::FILE_NAME),
+                expected,
+            });
+        }
+        let media = MediaCache::new(parts.settings.speech.media_cache_mib);
+        let app = Self(Arc::new(Inner {
+            parts,
+            directory: ArcSwap::from_pointee(Directory::empty()),
+            rebuilding: tokio::sync::Mutex::new(()),
+            media,
+            trunks: TrunkHealth::default(),
+            draining: AtomicBool::new(false),
+        }));
+        app.reload().await?;
+        Ok(app)
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    /// The configuration as it is now. Whoever holds on to it keeps working with this snapshot.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.0.directory.load_full()
+    }
+
+    /// Rebuilds the directory from the database.
+    ///
+    /// # Errors
+    /// The configuration cannot be read; the old snapshot stays in force.
+    pub async fn reload(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.0.rebuilding.lock().await;
+        let fresh = directory::read(self).await?;
+        tracing::info!(
+            version = fresh.version(),
+            accounts = fresh.accounts().count(),
+            trunks = fresh.trunks().count(),
+            "configuration read"
+        );
+        self.0.directory.store(Arc::new(fresh));
+        Ok(())
+    }
+
+    /// Rebuilds the directory after a change that is committed already. That it cannot be read now
+    /// does not undo the change, so it is only logged: whoever looks by [`Self::reload_if_moved`]
+    /// every second tries again.
+    pub(crate) async fn follow(&self) {
+        if let Err(error) = self.reload().await {
+            tracing::error!(%error, "the changed configuration is stored but not yet in force");
+        }
+    }
+
+    /// Rebuilds the directory if the stored configuration has moved on (another process wrote it).
+    /// Says whether it had.
+    ///
+    /// # Errors
+    /// The configuration cannot be read; the old snapshot stays in force.
+    pub async fn reload_if_moved(&self) -> Result<bool, StoreError> {
+        let stored = directory::stored_version(self).await?;
+        if stored == self.directory().version() {
+            return Ok(false);
+        }
+        self.reload().await.map(|()| true)
+    }
+
+    /// The prompt packs.
+    pub fn packs(&self) -> &Packs {
+        &self.0.parts.packs
+    }
+
+    /// The node's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.parts.settings
+    }
+
+    /// The node's own keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.parts.keyring
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.parts.clock
+    }
+
+    /// Fresh identifiers.
+    pub fn ids(&self) -> &dyn Ids {
+        &*self.0.parts.ids
+    }
+
+    /// Random bytes.
+    pub fn random(&self) -> &dyn Random {
+        &*self.0.parts.random
+    }
+
+    /// Who is woken when rows become due.
+    pub fn poke(&self) -> &dyn Poke {
+        &*self.0.parts.poke
+    }
+
+    /// Who watches live conversations.
+    pub fn events(&self) -> &Arc<dyn Events> {
+        &self.0.parts.events
+    }
+
+    /// The encoded audio of the tenants' libraries.
+    pub fn media(&self) -> &MediaCache {
+        &self.0.media
+    }
+
+    /// Notes that the node is about to stop: what it accepted now would wait for the next start.
+    pub fn begin_to_drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Which trunks are known to be down.
+    pub fn trunk_health(&self) -> &TrunkHealth {
+        &self.0.trunks
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("config_version", &self.directory().version())
+            .finish_non_exhaustive()
+    }
+}

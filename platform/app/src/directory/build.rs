@@ -1,0 +1,253 @@
+//! From stored documents to the snapshot. A document that cannot be read (written by a newer
+//! release, damaged, sealed under a lost key) is left out and told in the log: one tenant's fault
+//! never stops the others.
+
+use super::{Account, Application, Credential, Directory, MediaRef, Trunk, TrunkLogin};
+use crate::apply::{StoredDoc, StoredSecret, seal_place};
+use crate::documents::{
+    AccountDoc, AccountStatus, ApplicationDoc, CallerIdDoc, CodecName, IdentityName, Limits,
+    MediaDoc, ResourceKind, SecretName, TrunkDoc,
+};
+use crate::secrets::{Keyring, Plain, TokenHash, WebhookSecret};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use yunling_domain::policy::{CallerIdFacts, voice_destinations};
+use yunling_domain::{AccountId, ApplicationId, NumberFormat, admission};
+
+/// What the snapshot is made of, besides the documents.
+pub(crate) struct Ingredients<'a> {
+    /// The stored configuration's version.
+    pub(crate) version: i64,
+    /// The credentials that are not revoked.
+    pub(crate) credentials: Vec<(TokenHash, Credential)>,
+    pub(crate) keyring: &'a Keyring,
+    /// For accounts that name none.
+    pub(crate) zone: chrono_tz::Tz,
+    /// For accounts that name none.
+    pub(crate) queue_max_len: u32,
+}
+
+pub(crate) fn build(docs: &[StoredDoc], ingredients: Ingredients<'_>) -> Directory {
+    let mut directory = Directory { version: ingredients.version, ..Directory::default() };
+    directory.credentials = ingredients.credentials.iter().cloned().collect();
+    for stored in of_kind(docs, ResourceKind::Trunk) {
+        if let Some(trunk) = trunk(stored, ingredients.keyring) {
+            directory.trunks.insert(Arc::clone(&trunk.name), Arc::new(trunk));
+        }
+    }
+    let mut children = Children::of(docs);
+    for stored in of_kind(docs, ResourceKind::Account) {
+        let Some(doc) = read::<AccountDoc>(stored) else {
+            continue;
+        };
+        let id = AccountId::new(stored.account.as_str());
+        let account = account(&id, &doc, &mut children, &directory.trunks, &ingredients);
+        directory.accounts.insert(id, Arc::new(account));
+    }
+    directory
+}
+
+fn of_kind(docs: &[StoredDoc], kind: ResourceKind) -> impl Iterator<Item = &StoredDoc> {
+    docs.iter().filter(move |stored| stored.kind == kind)
+}
+
+fn read<T: DeserializeOwned>(stored: &StoredDoc) -> Option<T> {
+    match serde_json::from_value(Value::Object(stored.fields.clone())) {
+        Ok(doc) => Some(doc),
+        Err(error) => {
+            tracing::error!(
+                kind = %stored.kind, account = %stored.account, key = %stored.key, %error,
+                "a stored resource cannot be read and is left out: apply it again"
+            );
+            None
+        }
+    }
+}
+
+/// Every account's documents, each account's in one place.
+#[derive(Default)]
+struct Children<'a> {
+    applications: HashMap<&'a str, Vec<(&'a StoredDoc, ApplicationDoc)>>,
+    caller_ids: HashMap<&'a str, Vec<CallerIdDoc>>,
+    /// By account and appid.
+    media: HashMap<(&'a str, &'a str), BTreeMap<String, MediaRef>>,
+}
+
+impl<'a> Children<'a> {
+    fn of(docs: &'a [StoredDoc]) -> Self {
+        let mut children = Self::default();
+        for stored in docs {
+            let account = stored.account.as_str();
+            match stored.kind {
+                ResourceKind::Application => {
+                    let doc = read(stored).map(|doc| (stored, doc));
+                    children.applications.entry(account).or_default().extend(doc);
+                }
+                ResourceKind::CallerId => children
+                    .caller_ids
+                    .entry(account)
+                    .or_default()
+                    .extend(read::<CallerIdDoc>(stored)),
+                ResourceKind::Media => {
+                    let Some((appid, _)) = stored.key.split_once('/') else {
+                        continue;
+                    };
+                    let doc = read::<MediaDoc>(stored).map(|doc| {
+                        (doc.name.as_str().to_owned(), MediaRef { sha256: doc.sha256.into() })
+                    });
+                    children.media.entry((account, appid)).or_default().extend(doc);
+                }
+                ResourceKind::Trunk | ResourceKind::Account | ResourceKind::User => {}
+            }
+        }
+        for lines in children.caller_ids.values_mut() {
+            lines.sort_by(|a, b| {
+                (a.position, a.number.0.0.national()).cmp(&(b.position, b.number.0.0.national()))
+            });
+        }
+        children
+    }
+}
+
+fn account(
+    id: &AccountId,
+    doc: &AccountDoc,
+    children: &mut Children<'_>,
+    trunks: &BTreeMap<Arc<str>, Arc<Trunk>>,
+    ingredients: &Ingredients<'_>,
+) -> Account {
+    let limits = doc.limits.clone().unwrap_or_default();
+    let lines = children.caller_ids.remove(id.as_str()).unwrap_or_default();
+    let applications = children.applications.remove(id.as_str()).unwrap_or_default();
+    let applications = applications.into_iter().map(|(stored, application)| {
+        let media = children
+            .media
+            .remove(&(stored.account.as_str(), stored.key.as_str()))
+            .unwrap_or_default();
+        let read =
+            self::application(stored, &application, &lines, trunks, media, ingredients.keyring);
+        (read.id.clone(), Arc::new(read))
+    });
+    Account {
+        id: id.clone(),
+        name: doc.name.as_ref().map_or_else(|| id.to_string(), ToString::to_string),
+        zone: doc.zone.map_or(ingredients.zone, |zone| zone.0),
+        suspended: doc.status == Some(AccountStatus::Suspended),
+        queue_max_len: limits.queue_max_len.map_or(ingredients.queue_max_len, |limit| limit.get()),
+        limits: admission_limits(&limits),
+        applications: applications.collect(),
+    }
+}
+
+fn admission_limits(limits: &Limits) -> admission::Limits {
+    admission::Limits {
+        max_calls: limits.max_calls.map(|limit| limit.get()),
+        max_cps: limits.max_cps.map(|limit| limit.get()),
+    }
+}
+
+fn application(
+    stored: &StoredDoc,
+    doc: &ApplicationDoc,
+    lines: &[CallerIdDoc],
+    trunks: &BTreeMap<Arc<str>, Arc<Trunk>>,
+    media: BTreeMap<String, MediaRef>,
+    keyring: &Keyring,
+) -> Application {
+    let sid = doc.sid.as_str();
+    let url = |url: &Option<crate::yaml::Parsed<crate::documents::CallbackUrl>>| {
+        url.as_ref().map(|url| Arc::<str>::from(url.as_str()))
+    };
+    let open_classes: Option<BTreeSet<_>> =
+        doc.destinations.as_ref().map(|classes| classes.iter().map(|class| class.0.0).collect());
+    Application {
+        id: ApplicationId::new(sid),
+        name: doc.name.as_ref().map_or_else(|| sid.to_owned(), ToString::to_string),
+        notice_url: url(&doc.notice_url),
+        status_url: url(&doc.status_url),
+        cdr_url: url(&doc.cdr_url),
+        semantic_status: doc.semantic_status.unwrap_or(false),
+        answerime: doc.answerime.unwrap_or(false),
+        open_classes: open_classes.unwrap_or_else(voice_destinations),
+        caller_ids: lines.iter().map(|line| caller_id(line, sid, trunks)).collect(),
+        webhook_secrets: webhook_secrets(stored, keyring),
+        media,
+    }
+}
+
+/// A trunk that is disabled or gone carries nothing.
+fn caller_id(
+    line: &CallerIdDoc,
+    appid: &str,
+    trunks: &BTreeMap<Arc<str>, Arc<Trunk>>,
+) -> CallerIdFacts {
+    CallerIdFacts {
+        number: line.number.0.0.clone(),
+        allowed_for_application: line
+            .applications
+            .as_ref()
+            .is_none_or(|allowed| allowed.iter().any(|sid| sid.as_str() == appid)),
+        trunks: line
+            .trunks
+            .iter()
+            .map(|name| name.as_str())
+            .filter(|name| trunks.contains_key(*name))
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+fn trunk(stored: &StoredDoc, keyring: &Keyring) -> Option<Trunk> {
+    let doc: TrunkDoc = read(stored)?;
+    if doc.enabled == Some(false) {
+        return None;
+    }
+    let password = opened(stored, SecretName::Password, keyring).into_iter().next();
+    let login = doc.username.as_ref().zip(password);
+    Some(Trunk {
+        name: doc.name.as_str().into(),
+        host: doc.uri.host.clone(),
+        port: doc.uri.port,
+        transport: doc.uri.transport,
+        limits: admission::Limits {
+            max_calls: doc.max_calls.map(|limit| limit.get()),
+            max_cps: doc.max_cps.map(|limit| limit.get()),
+        },
+        number_format: doc.number_format.unwrap_or(NumberFormat::National),
+        home_area: doc.home_area.as_ref().map(ToString::to_string),
+        login: login
+            .map(|(username, password)| TrunkLogin { username: username.to_string(), password }),
+        register: doc.register.unwrap_or(false),
+        identity: doc.identity.unwrap_or(IdentityName::PAssertedIdentity),
+        codecs: doc.codecs.unwrap_or_else(|| vec![CodecName::Pcma, CodecName::Pcmu]),
+    })
+}
+
+fn webhook_secrets(stored: &StoredDoc, keyring: &Keyring) -> Vec<WebhookSecret> {
+    let opened = opened(stored, SecretName::WebhookSecret, keyring);
+    opened.iter().filter_map(|secret| secret.expose().parse().ok()).collect()
+}
+
+/// The sealed secrets of a document that can be opened, the newest first.
+fn opened(stored: &StoredDoc, name: SecretName, keyring: &Keyring) -> Vec<Plain> {
+    let Some(StoredSecret::Sealed { active }) = stored.secrets.get(&name) else {
+        return Vec::new();
+    };
+    let place = seal_place(stored.kind, &stored.account, &stored.key, name);
+    active
+        .iter()
+        .filter_map(|one| {
+            keyring
+                .unseal(&place, &one.sealed)
+                .inspect_err(|error| {
+                    tracing::error!(
+                        kind = %stored.kind, account = %stored.account, key = %stored.key, %error,
+                        "a stored secret cannot be used"
+                    );
+                })
+                .ok()
+        })
+        .collect()
+}

@@ -1,0 +1,126 @@
+use crate::config::SipTransport;
+use crate::documents::{CodecName, IdentityName};
+use crate::principal::Scope;
+use crate::secrets::{Plain, WebhookSecret};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use yunling_domain::admission::Limits;
+use yunling_domain::policy::CallerIdFacts;
+use yunling_domain::{AccountId, ApplicationId, NumberClass, NumberFormat};
+
+/// A tenant.
+#[derive(Debug)]
+pub struct Account {
+    /// Its AccountSid.
+    pub id: AccountId,
+    /// For people; the sid where it has no name.
+    pub name: String,
+    /// The zone of its stamps.
+    pub zone: chrono_tz::Tz,
+    /// Whether every request fails.
+    pub suspended: bool,
+    /// How many calls it may have.
+    pub limits: Limits,
+    /// How many of its calls may wait for a line.
+    pub queue_max_len: u32,
+    /// Its applications.
+    pub applications: HashMap<ApplicationId, Arc<Application>>,
+}
+
+/// An application.
+#[derive(Debug)]
+pub struct Application {
+    /// Its appid.
+    pub id: ApplicationId,
+    /// For people; the appid where it has no name.
+    pub name: String,
+    /// Where result callbacks of notices and captchas go.
+    pub notice_url: Option<Arc<str>>,
+    /// Where status callbacks of click-to-call go by default.
+    pub status_url: Option<Arc<str>>,
+    /// Where call records of click-to-call go by default.
+    pub cdr_url: Option<Arc<str>>,
+    /// Whether failures get their own HTTP status.
+    pub semantic_status: bool,
+    /// Whether result callbacks carry `answerime` too.
+    pub answerime: bool,
+    /// The classes of numbers that it may call.
+    pub open_classes: BTreeSet<NumberClass>,
+    /// The account's caller IDs in order, as this application sees them.
+    pub caller_ids: Vec<CallerIdFacts>,
+    /// What callbacks are signed with: one, or two while rotating, the newest first; none only
+    /// where a secret could not be opened.
+    pub webhook_secrets: Vec<WebhookSecret>,
+    /// Its media library, by name.
+    pub media: BTreeMap<String, MediaRef>,
+}
+
+/// A file of a media library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaRef {
+    /// Under which its audio is stored.
+    pub sha256: Arc<str>,
+}
+
+/// A token or an API key.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its name in audit rows.
+    pub id: Arc<str>,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What it may do.
+    pub kind: CredentialKind,
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// The account's token: everything in the account.
+    Token,
+    /// An API key: its scopes.
+    ApiKey(BTreeSet<Scope>),
+}
+
+/// A carrier peer.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Host name or address, IPv6 without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How to reach it.
+    pub transport: SipTransport,
+    /// How many calls it takes.
+    pub limits: Limits,
+    /// How it wants numbers.
+    pub number_format: NumberFormat,
+    /// The area code outside of which mobiles get a 0.
+    pub home_area: Option<String>,
+    /// What to answer its challenges with.
+    pub login: Option<TrunkLogin>,
+    /// Whether we register with it.
+    pub register: bool,
+    /// The header that carries the caller's number besides From.
+    pub identity: IdentityName,
+    /// Codecs to offer, best first.
+    pub codecs: Vec<CodecName>,
+}
+
+/// A trunk's digest user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkLogin {
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: Plain,
+}
+
+impl fmt::Debug for TrunkLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrunkLogin({}, …)", self.username)
+    }
+}

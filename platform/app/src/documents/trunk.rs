@@ -1,0 +1,135 @@
+use super::initial::Initial;
+use super::{Name, Positive, TrunkUri};
+use crate::secrets::Plain;
+use crate::yaml::{Parsed, Text};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use yunling_domain::NumberFormat;
+
+/// A carrier peer. Only `name` and `uri` must be given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkDoc {
+    /// Its name, by which caller IDs refer to it.
+    pub name: Parsed<Name>,
+    /// Where it is.
+    pub uri: Parsed<TrunkUri>,
+    /// Calls at once; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<Positive>,
+    /// New calls a second; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cps: Option<Positive>,
+    /// How it wants numbers; absent: plain national.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number_format: Option<NumberFormat>,
+    /// The area code (`010`) outside of which mobiles are dialled with a 0 in front.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home_area: Option<Parsed<AreaCode>>,
+    /// The digest user that answers its challenges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<Parsed<Text<128>>>,
+    /// The digest password; stored sealed.
+    #[serde(skip_serializing)]
+    pub password: Option<Plain>,
+    /// A file that holds the password.
+    #[serde(skip_serializing)]
+    pub password_file: Option<PathBuf>,
+    /// The environment variable that holds the password.
+    #[serde(skip_serializing)]
+    pub password_env: Option<String>,
+    /// Whether we register with it; absent: no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register: Option<bool>,
+    /// The header that carries the caller's number besides From; absent: P-Asserted-Identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityName>,
+    /// Codecs to offer, best first; absent: pcma, pcmu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codecs: Option<Vec<CodecName>>,
+    /// Whether calls may take it; absent: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+impl TrunkDoc {
+    pub(super) fn password(&self) -> Initial<'_> {
+        Initial {
+            field: "password",
+            in_place: self.password.as_ref(),
+            in_file: self.password_file.as_ref(),
+            in_env: self.password_env.as_ref(),
+        }
+    }
+
+    /// What does not fit together, as field and problem.
+    pub(super) fn inconsistency(&self, has_password: bool) -> Option<(&'static str, &'static str)> {
+        match (&self.username, has_password, self.register) {
+            (None, true, _) => Some(("password", "a password needs a username")),
+            (None, false, Some(true)) => {
+                Some(("register", "registering needs a username and a password"))
+            }
+            _ if self.codecs.as_ref().is_some_and(Vec::is_empty) => {
+                Some(("codecs", "expected at least one of pcma and pcmu"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A header that carries the caller's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityName {
+    /// From alone.
+    None,
+    /// `P-Asserted-Identity` (RFC 3325).
+    PAssertedIdentity,
+    /// `Remote-Party-ID`.
+    RemotePartyId,
+}
+
+/// A codec of G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodecName {
+    /// A-law.
+    Pcma,
+    /// µ-law.
+    Pcmu,
+}
+
+/// A mainland area code with its 0: `010`, `0571`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AreaCode(String);
+
+impl AreaCode {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for AreaCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for AreaCode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let sound = match text.as_bytes() {
+            [b'0', b'1' | b'2', _] => digits,
+            [b'0', b'3'..=b'9', _, _] => digits,
+            _ => false,
+        };
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("expected an area code such as 010 or 0571, found {text:?}"))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The end of a call: its record, its conversation's story and the result callback that it causes,
+//! in one transaction and exactly once.
+
+use crate::App;
+use crate::directory::{Account, Application};
+use std::sync::Arc;
+use yunling_domain::Micros;
+use yunling_domain::callback::{ResultCallback, ResultFacts, ResultKind, duration_s};
+use yunling_domain::event::ConversationEvent;
+use yunling_domain::notice::Outcome;
+use yunling_store::attempts::{Attempt, Ending, finish_attempt};
+use yunling_store::calls::Cdr;
+use yunling_store::conversations::{NewConversation, Story};
+use yunling_store::deliveries::NewDelivery;
+use yunling_store::requests::{Request, RequestState};
+use yunling_store::{Lane, RequestKind, StoreError, requests};
+
+/// What the dispatcher knows of a call that is over.
+#[derive(Debug, Clone)]
+pub struct AttemptFacts {
+    /// Its row.
+    pub attempt: Attempt,
+    /// When dialling began; never dialled: when that was decided.
+    pub started_at: Micros,
+    /// The first 18x.
+    pub ring_at: Option<Micros>,
+    /// The answer; none for one that crossed our CANCEL.
+    pub answered_at: Option<Micros>,
+    /// The end; never dialled: the same as `started_at`.
+    pub ended_at: Micros,
+    /// The trunk that was tried last.
+    pub trunk: Option<Arc<str>>,
+    /// The line number shown, where it is known better than the row knows it.
+    pub from_number: Option<String>,
+    /// The rule that decided; absent: the row's.
+    pub rule: Option<String>,
+    /// Media measurements.
+    pub figures: Option<serde_json::Value>,
+}
+
+impl AttemptFacts {
+    /// Of a call that was never dialled: decided so at `at` by `rule`.
+    pub fn never_dialled(attempt: Attempt, at: Micros, rule: Option<String>) -> Self {
+        Self {
+            attempt,
+            started_at: at,
+            ring_at: None,
+            answered_at: None,
+            ended_at: at,
+            trunk: None,
+            from_number: None,
+            rule,
+            figures: None,
+        }
+    }
+}
+
+/// Writes the end of a call. Gives false, and changes nothing, where it was written already: it may
+/// be called again after any failure.
+///
+/// # Errors
+/// The database did not take it. The facts must not be lost: the caller tries again.
+pub async fn run(
+    app: &App,
+    facts: AttemptFacts,
+    outcome: &Outcome,
+    story: &[ConversationEvent],
+) -> Result<bool, StoreError> {
+    let queued = &facts.attempt.queued;
+    let request = requests::platform_side::get(app.store().reader(), &queued.request_id)
+        .await?
+        .ok_or(StoreError::NotFound("request"))?;
+    let directory = app.directory();
+    let account = directory.account(&queued.account);
+    let application = directory.application(&queued.account, &queued.application);
+    let kind = request.accepted.kind;
+    let delivery = delivery(app, &facts, outcome, &request, account, application);
+    let ending = Ending {
+        attempt_id: facts.attempt.id,
+        ended_at: facts.ended_at,
+        calls: vec![record(&facts, outcome, kind)],
+        conversation: Some(NewConversation {
+            id: queued.conversation_id.clone(),
+            application: queued.application.clone(),
+            kind,
+            started_at: story.first().map_or(facts.started_at, |event| event.at),
+            ended_at: facts.ended_at,
+            story: Story::pack(&story)?,
+        }),
+        deliveries: delivery.into_iter().collect(),
+    };
+    let causes_delivery = !ending.deliveries.is_empty();
+    let (tenant, request_id) = (queued.account.clone(), queued.request_id.clone());
+    let first = app
+        .store()
+        .writer()
+        .write_patiently(Lane::Live, move |tx| {
+            Box::pin(async move {
+                let first = finish_attempt(tx, &tenant, &ending).await?;
+                // A batch is finished when its last number is; whoever expands it sees to that.
+                if first && kind != RequestKind::Batch {
+                    requests::set_state(tx, &tenant, &request_id, RequestState::Finished).await?;
+                }
+                Ok(first)
+            })
+        })
+        .await?;
+    if first {
+        count(outcome, kind);
+        if causes_delivery {
+            app.poke().deliveries();
+        }
+    }
+    Ok(first)
+}
+
+fn record(facts: &AttemptFacts, outcome: &Outcome, kind: RequestKind) -> Cdr {
+    let queued = &facts.attempt.queued;
+    let duration_s = duration_s(facts.answered_at, facts.ended_at);
+    let termination = outcome.termination.as_ref();
+    Cdr {
+        call_id: queued.call_id.clone(),
+        conversation_id: queued.conversation_id.clone(),
+        request_id: queued.request_id.clone(),
+        application: queued.application.clone(),
+        kind,
+        from_number: facts
+            .from_number
+            .clone()
+            .or_else(|| queued.from_number.clone())
+            .unwrap_or_default(),
+        to_number: queued.to_number.clone(),
+        trunk: facts.trunk.as_deref().map(str::to_owned),
+        started_at: facts.started_at,
+        ring_at: facts.ring_at,
+        answered_at: facts.answered_at,
+        ended_at: facts.ended_at,
+        duration_s: u32::try_from(duration_s).unwrap_or(u32::MAX),
+        result: outcome.result,
+        reason: outcome.reason,
+        cause: outcome.cause.as_str().to_owned(),
+        fault: Some(outcome.fault.name().to_owned()),
+        sip_code: termination.and_then(|termination| termination.sip_code),
+        q850: termination.and_then(|termination| termination.q850),
+        input_key: outcome.input_key.map(String::from),
+        figures: facts.figures.clone(),
+        rule: facts.rule.clone().or_else(|| queued.rule.clone()),
+    }
+}
+
+/// The result callback, if anybody wants one: to the request's own `cdrUrl`, else the application's
+/// URL for notices.
+fn delivery(
+    app: &App,
+    facts: &AttemptFacts,
+    outcome: &Outcome,
+    request: &Request,
+    account: Option<&Arc<Account>>,
+    application: Option<&Arc<Application>>,
+) -> Option<NewDelivery> {
+    let own_url = request.accepted.urls.get("cdr").and_then(|url| url.as_str()).map(str::to_owned);
+    let url = own_url.or_else(|| application?.notice_url.as_deref().map(str::to_owned))?;
+    let queued = &facts.attempt.queued;
+    let was_dialled = outcome.attempts > 0;
+    let (kind, told_as) = match request.accepted.kind {
+        RequestKind::Captcha => (ResultKind::Captcha, "captcha.result"),
+        RequestKind::Notice | RequestKind::Batch => (ResultKind::Notice, "notice.result"),
+    };
+    let body = ResultCallback::new(&ResultFacts {
+        kind,
+        request_id: queued.request_id.as_str(),
+        call_id: was_dialled.then(|| queued.call_id.as_str()),
+        app_id: queued.application.as_str(),
+        to: &queued.to_shown,
+        started_at: facts.started_at,
+        ring_at: facts.ring_at,
+        answered_at: facts.answered_at,
+        ended_at: facts.ended_at,
+        reason: outcome.reason,
+        userdata: request.accepted.userdata.as_deref(),
+        input_key: outcome.input_key,
+        zone: account.map_or(app.settings().zone.0, |account| account.zone),
+        answerime: application.is_some_and(|application| application.answerime),
+    });
+    Some(NewDelivery {
+        // One event per call: the id follows from the call's, so that it can never have two.
+        id: format!("msg_{}", queued.call_id),
+        application: queued.application.clone(),
+        conversation_id: Some(queued.conversation_id.clone()),
+        seq: 0,
+        kind: told_as.to_owned(),
+        url,
+        body: body.to_json(),
+        created_at: facts.ended_at,
+    })
+}
+
+fn count(outcome: &Outcome, kind: RequestKind) {
+    metrics::counter!(
+        "yunling_calls_ended_total",
+        "kind" => kind.as_str(),
+        "cause" => outcome.cause.as_str(),
+        "fault" => outcome.fault.name()
+    )
+    .increment(1);
+}
+
+#[cfg(test)]
+#[path = "finish_call_tests.rs"]
+mod tests;

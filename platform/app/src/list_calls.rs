@@ -1,0 +1,19 @@
+//! Call records of an account, newest first.
+
+use crate::principal::{Granted, ReadCalls};
+use crate::{App, Refusal};
+use yunling_store::calls::{self, CallFilter, Cdr};
+use yunling_store::{Page, PageRequest};
+
+/// One page of the records that the filter picks.
+///
+/// # Errors
+/// `BAD_PARAMETER` for a cursor that is none of ours.
+pub async fn run(
+    app: &App,
+    caller: &Granted<ReadCalls>,
+    filter: &CallFilter,
+    page: &PageRequest,
+) -> Result<Page<Cdr>, Refusal> {
+    Ok(calls::list(app.store().reader(), caller.account(), filter, page).await?)
+}

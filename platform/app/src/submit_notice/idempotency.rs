@@ -1,0 +1,77 @@
+//! `Idempotency-Key`: the same request again gets the same answer and is not called again. Only
+//! what was accepted is remembered; a refusal did nothing, so its repeat is looked at afresh.
+
+use super::Accepted;
+use crate::{App, Refusal};
+use yunling_domain::AccountId;
+use yunling_domain::error_code::{
+    BAD_IDEMPOTENCY_KEY, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_IN_PROGRESS, INTERNAL,
+};
+use yunling_store::idempotency::{IdempotencyKey, Known, lookup};
+
+/// The longest key, in characters.
+const MAX_CHARS: usize = 255;
+/// The operation that keys of this use case are for.
+const ROUTE: &str = "VoiceNotices";
+/// When a request that is still under way is worth repeating, seconds.
+const UNDER_WAY_RETRY_S: u32 = 1;
+
+/// A key and the request that it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    key: String,
+    body_sha: String,
+}
+
+impl Idempotency {
+    /// Takes the header's value and the request's body as it came.
+    ///
+    /// # Errors
+    /// `BAD_IDEMPOTENCY_KEY`: the key is empty or has more than 255 characters.
+    pub fn new(key: &str, body: &[u8]) -> Result<Self, Refusal> {
+        if !(1..=MAX_CHARS).contains(&key.chars().count()) {
+            let detail = format!("expected 1 to {MAX_CHARS} characters");
+            return Err(Refusal::field(BAD_IDEMPOTENCY_KEY, "Idempotency-Key", detail));
+        }
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+        Ok(Self { key: key.to_owned(), body_sha: hex::encode(digest) })
+    }
+
+    pub(super) fn stored_key(&self, account: &AccountId) -> IdempotencyKey {
+        IdempotencyKey { account: account.clone(), key: self.key.clone(), route: ROUTE.to_owned() }
+    }
+
+    pub(super) fn body_sha(&self) -> &str {
+        &self.body_sha
+    }
+}
+
+/// The answer that the key stands for already, if any.
+pub(super) async fn earlier_answer(
+    app: &App,
+    account: &AccountId,
+    idempotency: &Idempotency,
+) -> Result<Option<Accepted>, Refusal> {
+    let key = idempotency.stored_key(account);
+    replayed(lookup(app.store().reader(), &key, idempotency.body_sha()).await?)
+}
+
+/// What is known of a key, as an answer.
+pub(super) fn replayed(known: Known) -> Result<Option<Accepted>, Refusal> {
+    match known {
+        Known::New => Ok(None),
+        Known::OtherBody => {
+            Err(Refusal::field(IDEMPOTENCY_CONFLICT, "Idempotency-Key", IDEMPOTENCY_CONFLICT.en))
+        }
+        Known::UnderWay => {
+            Err(Refusal::new(IDEMPOTENCY_IN_PROGRESS).retry_after(UNDER_WAY_RETRY_S))
+        }
+        Known::Answered { response, .. } => match serde_json::from_str::<Accepted>(&response) {
+            Ok(accepted) => Ok(Some(Accepted { replayed: true, ..accepted })),
+            Err(error) => {
+                tracing::error!(%error, "a stored answer cannot be read");
+                Err(Refusal::new(INTERNAL))
+            }
+        },
+    }
+}
