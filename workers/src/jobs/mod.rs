@@ -1,0 +1,72 @@
+//! The jobs that run beside the calls, on apalis. It is an at-least-once wake-up here: state, retry
+//! times and attempts are in our own rows, jobs carry nothing that matters, are idempotent and are
+//! tried once; whatever is lost comes again with the next slot of the schedule.
+//!
+//! Jobs are pushed on the pool that the store keeps for this library, beside its writer: sea-orm's
+//! transactions give no access to the connection that `push` wants. So a wake-up is stored just
+//! after the attempt that it belongs to and not with it; [`sweep`] covers the gap.
+
+mod dead_endpoints;
+mod desk;
+mod far_wakes;
+mod poll_tick;
+mod retention;
+mod schedule;
+mod sweep;
+mod wake_delivery;
+mod worker;
+
+use apalis_sqlite::SqliteStorage;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use yunling_store::StoreError;
+
+use dead_endpoints::DeadEndpoints;
+pub(crate) use desk::Desk;
+use retention::Retention;
+use sweep::Sweep;
+use wake_delivery::WakeDelivery;
+
+/// The jobs, running.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    stopping: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Jobs {
+    /// Makes the library's tables and starts the workers and the schedule. `far` gives the instants
+    /// at which deliveries are due again.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] where the tables cannot be made.
+    pub(crate) async fn start(desk: Desk, far: mpsc::Receiver<i64>) -> Result<Self, StoreError> {
+        // Not `setup`: it would turn the syncing of the whole database off.
+        SqliteStorage::migrations()
+            .run(desk.pool())
+            .await
+            .map_err(|error| StoreError::Schema(format!("the job library's tables: {error}")))?;
+        let stopping = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(worker::work::<WakeDelivery>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<Sweep>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<Retention>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<DeadEndpoints>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<Sweep>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<Retention>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<DeadEndpoints>(desk.clone(), stopping.clone()));
+        tasks.spawn(far_wakes::store(desk, far, stopping.clone()));
+        Ok(Self { stopping, tasks })
+    }
+
+    /// Lets running jobs end for a moment, then drops them: they come again.
+    pub(crate) async fn stop(mut self) {
+        self.stopping.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(worker::FINISH, ended).await.is_err() {
+            tracing::warn!("jobs were dropped at the stop; they come again");
+        }
+        self.tasks.shutdown().await;
+    }
+}
