@@ -1,0 +1,27 @@
+//! The admin API, `/api/v1`: ours to shape. Failures are RFC 9457 problems; another account's
+//! objects do not exist.
+
+mod api_keys;
+mod apply;
+mod body;
+mod caller;
+mod calls;
+mod deliveries;
+mod problem;
+mod query;
+mod secrets;
+
+use poem_openapi::OpenApi;
+
+pub(super) use self::problem::Problem;
+
+/// Every operation of the admin API.
+pub(super) fn operations() -> impl OpenApi {
+    (
+        calls::CallsApi,
+        deliveries::DeliveriesApi,
+        api_keys::ApiKeysApi,
+        secrets::SecretsApi,
+        apply::ApplyApi,
+    )
+}

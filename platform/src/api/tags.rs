@@ -1,0 +1,22 @@
+/// The chapters of the description.
+#[derive(poem_openapi::Tags)]
+pub(super) enum Tags {
+    /// The published surface: one notice to one number.
+    #[oai(rename = "Voice notices")]
+    VoiceNotices,
+    /// The published surface: what became of calls.
+    Calls,
+    /// The admin API: call records and timelines.
+    #[oai(rename = "Call records")]
+    CallRecords,
+    /// The admin API: the callbacks that we sent you, every attempt at them, and sending them again.
+    #[oai(rename = "Callback deliveries")]
+    CallbackDeliveries,
+    /// The admin API: keys that may do a part of what the account's token may.
+    #[oai(rename = "API keys")]
+    ApiKeys,
+    /// The admin API: other tokens and other signing secrets in place of those in use.
+    Secrets,
+    /// The admin API: config as code. For the platform's operator.
+    Configuration,
+}

@@ -1,0 +1,165 @@
+//! Every operation of the description, tried with every credential that must not open it. The list
+//! of operations comes from the description itself: a new one is tried without being named here.
+
+use poem::http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::world::{
+    ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic,
+};
+use crate::api::spec;
+
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    body: Value,
+}
+
+impl Operation {
+    fn is_published(&self) -> bool {
+        self.path.starts_with("/Accounts/")
+    }
+
+    fn is_the_operators(&self) -> bool {
+        self.id == "apply"
+    }
+
+    /// The path with these values of its parameters.
+    fn path(&self, values: &[(&str, &str)]) -> String {
+        let path = values.iter().fold(self.path.clone(), |path, (name, value)| {
+            path.replace(&format!("{{{name}}}"), value)
+        });
+        assert!(!path.contains('{'), "{path}: the test has no value for a parameter");
+        path
+    }
+}
+
+fn operations() -> Vec<Operation> {
+    let document = spec();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let example =
+                content["examples"].as_object().and_then(|examples| examples.values().next());
+            operations.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                body: example.map_or(Value::Null, |example| example["value"].clone()),
+            });
+        }
+    }
+    // Last, for after it the account's token is another.
+    operations.sort_by_key(|operation| operation.id == "rotateAccountToken");
+    assert!(operations.len() >= 17);
+    operations
+}
+
+/// What became of an exchange, alike for both surfaces.
+async fn outcome(world: &World, operation: &Operation, path: &str, authorization: &str) -> String {
+    let got =
+        world.ask(operation.method.clone(), path, authorization, operation.body.clone()).await;
+    if operation.is_published() {
+        assert_eq!(got.status, StatusCode::OK, "{} {}", operation.id, got.text);
+        match got.body["statusCode"].as_str().unwrap() {
+            "0" => "done".to_owned(),
+            "-1" => match got.body["errorCode"].as_str().unwrap() {
+                "10004" => "lower".to_owned(),
+                _ => "refused".to_owned(),
+            },
+            _ => got.body["statusmsg"].as_str().unwrap().to_owned(),
+        }
+    } else {
+        match got.status {
+            status if status.is_success() => "done".to_owned(),
+            StatusCode::UNAUTHORIZED => "refused".to_owned(),
+            StatusCode::FORBIDDEN if got.body["code"] == "account_suspended" => {
+                "refused".to_owned()
+            }
+            StatusCode::FORBIDDEN => "lower".to_owned(),
+            StatusCode::NOT_FOUND => "not found".to_owned(),
+            status => format!("{status} {}", got.text),
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
+    let world = World::open().await;
+    let attempt = world.finished_notice().await;
+    let delivery = format!("msg_{}", attempt.queued.call_id);
+    let (revoked_id, revoked) = world
+        .key(&["notices:send", "calls:read", "deliveries:read", "deliveries:resend", "keys:manage"])
+        .await;
+    let path = format!("/api/v1/api-keys/{revoked_id}");
+    world.ask(Method::DELETE, &path, &basic(ACCOUNT, TOKEN), Value::Null).await;
+    let (key_id, _) = world.key(&["calls:read"]).await;
+    let (_, lower_reader) = world.key(&["notices:send"]).await;
+    let (_, lower_sender) = world.key(&["calls:read"]).await;
+
+    for operation in operations() {
+        let ids = [
+            ("requestid", attempt.queued.request_id.as_str()),
+            ("callid", attempt.queued.call_id.as_str()),
+            ("callId", attempt.queued.call_id.as_str()),
+            ("conversationId", attempt.queued.conversation_id.as_str()),
+            ("deliveryId", delivery.as_str()),
+            ("keyId", key_id.as_str()),
+            ("appid", APPID),
+        ];
+        let path_in = |account: &'static str| {
+            let mut values = vec![("accountSid", account)];
+            values.extend(ids);
+            operation.path(&values)
+        };
+        let own = path_in(ACCOUNT);
+        for (credential, authorization) in [
+            ("none", String::new()),
+            ("unknown", basic(ACCOUNT, "not the token")),
+            ("unknown bearer", "Bearer ylk_unknown".to_owned()),
+            ("another account's token under our name", basic(ACCOUNT, OTHER_TOKEN)),
+            ("revoked", basic(ACCOUNT, &revoked)),
+            ("revoked bearer", format!("Bearer {revoked}")),
+            ("the token as a bearer", format!("Bearer {TOKEN}")),
+            ("suspended", basic(SUSPENDED, SUSPENDED_TOKEN)),
+        ] {
+            let found = outcome(&world, &operation, &own, &authorization).await;
+            assert_eq!(found, "refused", "{} with {credential}", operation.id);
+        }
+
+        let lower = if operation.id == "createVoiceNotice" { &lower_sender } else { &lower_reader };
+        let found = outcome(&world, &operation, &own, &basic(ACCOUNT, lower)).await;
+        assert_eq!(found, "lower", "{} with a lower key", operation.id);
+
+        // Another account, with its own sound credential.
+        let foreign = basic(OTHER, OTHER_TOKEN);
+        if operation.is_the_operators() {
+            assert_eq!(outcome(&world, &operation, &own, &foreign).await, "lower");
+            assert_eq!(outcome(&world, &operation, &own, &basic(ACCOUNT, TOKEN)).await, "lower");
+            continue;
+        }
+        if operation.is_published() {
+            assert_eq!(
+                outcome(&world, &operation, &own, &foreign).await,
+                "refused",
+                "{}",
+                operation.id
+            );
+        }
+        let names_an_object = operation.path.replace("{accountSid}", "").contains('{');
+        if names_an_object {
+            let found = outcome(&world, &operation, &path_in(OTHER), &foreign).await;
+            assert_eq!(found, "not found", "{} of another account", operation.id);
+        } else if operation.method == Method::GET {
+            let got = world.ask(Method::GET, &path_in(OTHER), &foreign, Value::Null).await;
+            let rows = got.body.as_object().unwrap().values().find_map(Value::as_array).unwrap();
+            assert!(rows.is_empty(), "{} shows another account's rows: {}", operation.id, got.text);
+        }
+
+        // And it does open to the right one, so that the refusals above mean something.
+        let found = outcome(&world, &operation, &own, &basic(ACCOUNT, TOKEN)).await;
+        assert_eq!(found, "done", "{} with the account's token", operation.id);
+    }
+}

@@ -1,0 +1,185 @@
+//! What VoiceNotices takes: its description, exact, and its bytes as they came, which the use case
+//! reads as generously as RESOLUTIONS.md says.
+
+use poem::{Body, Request, RequestBody, Result};
+use poem_openapi::registry::{
+    MetaMediaType, MetaParamIn, MetaRequest, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions, Object};
+use yunling_app::Refusal;
+use yunling_app::submit_notice::Idempotency;
+use yunling_domain::error_code::BAD_IDEMPOTENCY_KEY;
+
+use super::scalar::{KeyRule, Text, Times};
+use crate::api::body;
+
+/// The bytes of a request for a notice. Any Content-Type is taken for JSON in UTF-8.
+pub(super) struct NoticeBody(Body);
+
+impl NoticeBody {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `-2`: it is too large or broke off.
+    pub(super) async fn read(self) -> Result<Vec<u8>, Refusal> {
+        body::read(self.0, body::REQUEST_BYTES).await
+    }
+}
+
+impl<'a> ApiExtractor<'a> for NoticeBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        NoticeRequest::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: Some(
+                "JSON in UTF-8 whatever the Content-Type says, at most 64 KiB. `\"\"` and `null` mean absent.",
+            ),
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: NoticeRequest::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        _: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        Ok(Self(body.take()?))
+    }
+}
+
+/// The `Idempotency-Key` header as it came.
+pub(super) struct IdempotencyKey(Option<Vec<u8>>);
+
+impl IdempotencyKey {
+    /// The key together with its request.
+    ///
+    /// # Errors
+    /// `BAD_IDEMPOTENCY_KEY`: empty, longer than 255 characters, or not UTF-8.
+    pub(super) fn of(&self, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
+        let Some(bytes) = &self.0 else {
+            return Ok(None);
+        };
+        let key = std::str::from_utf8(bytes).map_err(|_| {
+            Refusal::field(BAD_IDEMPOTENCY_KEY, "Idempotency-Key", "expected UTF-8")
+        })?;
+        Idempotency::new(key.trim(), body).map(Some)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for IdempotencyKey {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let schema =
+            MetaSchema { min_length: Some(1), max_length: Some(255), ..MetaSchema::new("string") };
+        Some(MetaSchemaRef::Inline(Box::new(schema)))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        options: ExtractParamOptions<String>,
+    ) -> Result<Self> {
+        Ok(Self(request.headers().get(options.name).map(|value| value.as_bytes().to_vec())))
+    }
+}
+
+/// A voice notice to one number. Every scalar may be written as a string or a number; unknown fields
+/// are passed over.
+#[derive(Object)]
+pub(super) struct NoticeRequest {
+    /// The application's number.
+    appid: Text,
+    /// The number to call: a mobile number, or a landline with its area code. Also taken: +86, 0086
+    /// or 86 in front, spaces, hyphens, parentheses.
+    to: Text,
+    /// The line number that the callee sees. Absent: the account's first one that the application
+    /// may show.
+    #[oai(skip_serializing_if_is_none)]
+    from: Option<Text>,
+    /// What is said, in order.
+    #[oai(validator(min_items = 1, max_items = 50))]
+    contents: Vec<NoticeContent>,
+    /// Your own text, at most 4 KiB of UTF-8; comes back in the result callback.
+    #[oai(skip_serializing_if_is_none)]
+    userdata: Option<Text>,
+    /// How often the contents are played unasked.
+    #[oai(skip_serializing_if_is_none)]
+    times: Option<Times>,
+    /// The key by which the listener confirms. Wins over `repeatkey`.
+    #[oai(skip_serializing_if_is_none)]
+    finishkey: Option<KeyRule>,
+    /// The key by which the listener hears it again; 10 plays in all at most.
+    #[oai(skip_serializing_if_is_none)]
+    repeatkey: Option<KeyRule>,
+    /// A file of the application's media library that is played after `finishkey`.
+    #[oai(skip_serializing_if_is_none)]
+    finishvoice: Option<Text>,
+    /// Addition: the language of contents that name none.
+    #[oai(skip_serializing_if_is_none)]
+    lang: Option<Lang>,
+    /// Addition: where the result callback goes, instead of the application's address.
+    #[oai(rename = "cdrUrl", skip_serializing_if_is_none)]
+    cdr_url: Option<Text>,
+    /// Addition: as `cdrUrl`, for status callbacks.
+    #[oai(rename = "statusUrl", skip_serializing_if_is_none)]
+    status_url: Option<Text>,
+}
+
+/// One thing that is said.
+#[derive(Object)]
+pub(super) struct NoticeContent {
+    /// What `content` is.
+    #[oai(rename = "type")]
+    kind: ContentType,
+    /// `voice`: a file of the application's media library. `time`: `YYYY-MM-DD`, `YYYY-MM-DD HH:mm:ss`
+    /// or `HH:mm`. `money`: an amount in yuan with at most 2 decimals. `number`: a cardinal. `digits`:
+    /// digits and letters, one by one.
+    content: Text,
+    /// Addition: the language that it is spoken in.
+    #[oai(skip_serializing_if_is_none)]
+    lang: Option<Lang>,
+}
+
+/// How a content is spoken.
+#[derive(Enum)]
+#[oai(rename_all = "lowercase")]
+pub(super) enum ContentType {
+    /// A recording.
+    Voice,
+    /// A date, a time of day, or both.
+    Time,
+    /// An amount of money.
+    Money,
+    /// A number.
+    Number,
+    /// Digits and letters, one by one.
+    Digits,
+}
+
+/// A language of the prompt packs.
+#[derive(Enum)]
+#[oai(rename_all = "lowercase")]
+pub(super) enum Lang {
+    /// Chinese, the default.
+    Zh,
+    /// English.
+    En,
+}

@@ -1,0 +1,151 @@
+//! Who may have one more call now: the gauges of accounts and trunks. Owned by the dispatcher;
+//! a permit gives back what it took when it is dropped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use yunling_app::directory::{Account, Trunk};
+use yunling_domain::admission::{Gauge, Limits, Wait, try_take_all};
+use yunling_domain::{AccountId, Micros};
+
+/// Whose gauge it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Account(Arc<str>),
+    Trunk(Arc<str>),
+}
+
+/// The gauges.
+#[derive(Default)]
+pub(crate) struct Admission {
+    gauges: Mutex<HashMap<Holder, Gauge>>,
+    /// Told whenever a permit comes back: calls that waited may start.
+    pub(super) released: tokio::sync::Notify,
+}
+
+/// One call's share of an account's and a trunk's limits, or of a trunk's alone.
+pub(super) struct Permit {
+    admission: Arc<Admission>,
+    held: Vec<Holder>,
+}
+
+/// Why no call can start, and which limit it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Full {
+    /// `account` or the trunk's name.
+    pub(super) limit: String,
+    /// When to ask again; absent: when a permit comes back.
+    pub(super) until: Option<Micros>,
+}
+
+impl Admission {
+    /// A call of `account` over `trunk`: takes from both gauges or from none.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        account: &Account,
+        trunk: &Trunk,
+        now: Micros,
+    ) -> Result<Permit, Full> {
+        let wanted = [
+            (Holder::Account(account.id.as_str().into()), account.limits),
+            (Holder::Trunk(Arc::clone(&trunk.name)), trunk.limits),
+        ];
+        self.take_each(&wanted, now)
+    }
+
+    /// Another trunk for a call whose account's share is already held.
+    pub(super) fn take_trunk(self: &Arc<Self>, trunk: &Trunk, now: Micros) -> Result<Permit, Full> {
+        self.take_each(&[(Holder::Trunk(Arc::clone(&trunk.name)), trunk.limits)], now)
+    }
+
+    /// The share of a call that is up already, whatever the limits say: an earlier process's.
+    pub(super) fn hold(self: &Arc<Self>, account: &AccountId, trunk: &str) -> Permit {
+        let held = vec![Holder::Account(account.as_str().into()), Holder::Trunk(trunk.into())];
+        let mut gauges = self.gauges.lock();
+        for holder in &held {
+            let gauge =
+                gauges.entry(holder.clone()).or_insert_with(|| Gauge::new(Limits::default()));
+            *gauge = Gauge::with_in_use(gauge.limits(), gauge.in_use() + 1);
+        }
+        Permit { admission: Arc::clone(self), held }
+    }
+
+    fn take_each(
+        self: &Arc<Self>,
+        wanted: &[(Holder, Limits)],
+        now: Micros,
+    ) -> Result<Permit, Full> {
+        let mut gauges = self.gauges.lock();
+        for (holder, limits) in wanted {
+            let gauge = gauges.entry(holder.clone()).or_insert_with(|| Gauge::new(*limits));
+            if gauge.limits() != *limits {
+                gauge.set_limits(*limits);
+            }
+        }
+        for (holder, _) in wanted {
+            if let Some(Err(wait)) = gauges.get(holder).map(|gauge| gauge.check(now)) {
+                return Err(Full { limit: holder.name().to_owned(), until: until(wait) });
+            }
+        }
+        for (holder, _) in wanted {
+            if let Some(gauge) = gauges.get_mut(holder) {
+                // Checked under the same lock just above.
+                let _ = try_take_all(&mut [gauge], now);
+            }
+        }
+        let held = wanted.iter().map(|(holder, _)| holder.clone()).collect();
+        Ok(Permit { admission: Arc::clone(self), held })
+    }
+}
+
+fn until(wait: Wait) -> Option<Micros> {
+    match wait {
+        Wait::ForRelease => None,
+        Wait::Until(at) => Some(at),
+    }
+}
+
+impl Holder {
+    fn name(&self) -> &str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Trunk(name) => name,
+        }
+    }
+}
+
+impl Permit {
+    /// Takes over what another permit holds, so that both end together.
+    pub(super) fn join(&mut self, mut other: Self) {
+        self.held.append(&mut other.held);
+    }
+
+    /// Gives back a trunk's share: the call has left that trunk for the next.
+    pub(super) fn leave_trunk(&mut self, trunk: &Arc<str>) {
+        let holder = Holder::Trunk(Arc::clone(trunk));
+        if let Some(index) = self.held.iter().position(|held| *held == holder) {
+            self.held.swap_remove(index);
+            self.admission.give_back(&[holder]);
+        }
+    }
+}
+
+impl Admission {
+    fn give_back(&self, held: &[Holder]) {
+        let mut gauges = self.gauges.lock();
+        for holder in held {
+            if let Some(gauge) = gauges.get_mut(holder) {
+                gauge.release();
+            }
+        }
+        drop(gauges);
+        self.released.notify_one();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.admission.give_back(&self.held);
+    }
+}

@@ -1,0 +1,266 @@
+//! The one that dials: claims rows that are due, asks the gate, takes permits, starts
+//! conversations. Everything that is to be called comes to it as a row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use yunling_domain::event::EventBody;
+use yunling_domain::{AccountId, ApplicationId, Fault, Micros};
+use yunling_store::attempts::platform_side::{
+    Claim, Claimed, claim_due, next_due_at, release, renew_leases,
+};
+use yunling_store::attempts::{Attempt, AttemptLane};
+use yunling_store::{Lane, StoreError};
+
+use super::LEASE_MS;
+use super::admission::Full;
+use super::gate::{self, Passed, Verdict};
+use super::shell::Shell;
+use super::story::Story;
+use super::supervision;
+use super::waiting::{Waiter, Waiting};
+
+/// Rows claimed at a time.
+const CLAIM: usize = 64;
+/// How often leases are renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+/// The longest sleep: pokes may be lost, rows are the truth.
+const SWEEP_MS: i64 = 1_000;
+/// How long to leave the database alone after it failed.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// The dispatcher of one node.
+pub(crate) struct Dispatcher {
+    shell: Arc<Shell>,
+    poked: Arc<Notify>,
+    /// Cancelled when the node drains: nothing is claimed any more.
+    draining: CancellationToken,
+    running: TaskTracker,
+    waiting: Waiting,
+}
+
+/// What decides which limits a row meets.
+#[derive(PartialEq, Eq, Hash)]
+struct Origin {
+    account: AccountId,
+    application: ApplicationId,
+    from_number: Option<String>,
+}
+
+impl Origin {
+    fn of(attempt: &Attempt) -> Self {
+        let queued = &attempt.queued;
+        Self {
+            account: queued.account.clone(),
+            application: queued.application.clone(),
+            from_number: queued.from_number.clone(),
+        }
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher that has claimed nothing yet.
+    pub(super) fn new(
+        shell: Arc<Shell>,
+        poked: Arc<Notify>,
+        draining: CancellationToken,
+        running: TaskTracker,
+    ) -> Self {
+        Self { shell, poked, draining, running, waiting: Waiting::default() }
+    }
+
+    /// Dispatches until the node drains; gives back what it held and did not dial.
+    pub(super) async fn run(mut self) {
+        let mut renew = tokio::time::interval(RENEW_EVERY);
+        renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !self.draining.is_cancelled() {
+            let sleep = match self.round().await {
+                Ok(sleep) => sleep,
+                Err(error) => {
+                    tracing::warn!(%error, "the dispatcher could not claim rows");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = self.draining.cancelled() => {}
+                () = self.poked.notified() => {}
+                () = self.shell.admission.released.notified(), if self.waiting.len() > 0 => {}
+                () = tokio::time::sleep(sleep) => {}
+                _ = renew.tick() => self.renew_leases().await,
+            }
+        }
+        self.give_back().await;
+    }
+
+    /// Starts whatever may start now; says how long there is nothing to do.
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        for trunk in self.shell.trunk_watch.give_second_chances(self.shell.app.clock().now()) {
+            tracing::info!(trunk, "a trunk that was silent is tried again");
+            self.shell.mark_trunk(&trunk, false);
+        }
+        let mut more = true;
+        while more && !self.draining.is_cancelled() {
+            self.start_waiting();
+            let room = self.waiting.room().map(|room| room.min(CLAIM));
+            let claimed = self.claim(room).await?;
+            more = claimed.expired.len() == CLAIM
+                || room.iter().any(|room| *room > 0 && claimed.due.len() >= *room);
+            for attempt in claimed.expired {
+                let story = self.story_of(&attempt);
+                self.expire(attempt, story);
+            }
+            for attempt in claimed.due {
+                let story = self.story_of(&attempt);
+                self.waiting.put(Waiter { attempt, story, until: None, told: false });
+            }
+        }
+        self.start_waiting();
+        self.waiting.settle();
+        metrics::gauge!("yunling_calls_waiting_for_a_line").set(self.waiting.len() as f64);
+        self.idle_for().await
+    }
+
+    async fn claim(&self, room: [usize; AttemptLane::ALL.len()]) -> Result<Claimed, StoreError> {
+        let now = self.shell.app.clock().now();
+        let claim = Claim {
+            node: self.shell.node,
+            now,
+            lease_until: now.plus_ms(LEASE_MS),
+            limits: room.map(|room| u32::try_from(room).unwrap_or(u32::MAX)),
+            expired_limit: u32::try_from(CLAIM).unwrap_or(u32::MAX),
+            skip: self.waiting.saturated(),
+        };
+        let writer = self.shell.app.store().writer();
+        writer
+            .write(Lane::Live, move |tx| Box::pin(async move { claim_due(tx, &claim).await }))
+            .await
+    }
+
+    /// How long nothing can become due, at most [`SWEEP_MS`].
+    async fn idle_for(&self) -> Result<Duration, StoreError> {
+        let now = self.shell.app.clock().now();
+        let mut at = now.plus_ms(SWEEP_MS);
+        if let Some(due) = next_due_at(self.shell.app.store().reader(), now).await? {
+            at = at.min(due);
+        }
+        if let Some(due) = self.waiting.next_at() {
+            at = at.min(due);
+        }
+        // A millisecond more: a timer that fires just before its row is due would spin.
+        let ms = at.ms_since(now).clamp(0, SWEEP_MS) + 1;
+        Ok(Duration::from_millis(ms.unsigned_abs()))
+    }
+
+    /// Tries every row that waits, the most urgent first.
+    fn start_waiting(&mut self) {
+        let directory = self.shell.app.directory();
+        let now = self.shell.app.clock().now();
+        // Rows of the same origin meet the same limits: asking once a round is enough.
+        let mut full: HashMap<Origin, Full> = HashMap::new();
+        for mut row in self.waiting.take() {
+            if row.attempt.queued.deadline_at <= now {
+                self.expire(row.attempt, row.story);
+                continue;
+            }
+            if row.until.is_some_and(|until| until > now) {
+                self.waiting.put(row);
+                continue;
+            }
+            let origin = Origin::of(&row.attempt);
+            let verdict = match full.get(&origin) {
+                Some(known) => Verdict::Wait(known.clone()),
+                None => gate::ask(&self.shell, &directory, &row.attempt, now),
+            };
+            match verdict {
+                Verdict::Pass(passed) => {
+                    self.waiting.served(&row.attempt.queued.account);
+                    self.start(row, *passed, now);
+                }
+                Verdict::Wait(limit) => {
+                    if !row.told {
+                        tracing::debug!(conversation = %row.attempt.queued.conversation_id, limit = limit.limit, "waits for a line");
+                        row.story.tell(now, EventBody::Queued { limit: limit.limit.clone() });
+                        row.told = true;
+                    }
+                    row.until = limit.until;
+                    full.insert(origin, limit);
+                    self.waiting.put(row);
+                }
+                Verdict::Defer { rule, until } => {
+                    tracing::debug!(conversation = %row.attempt.queued.conversation_id, rule = rule.name(), "deferred by the gate");
+                    row.until = Some(until);
+                    self.waiting.put(row);
+                }
+                Verdict::Refuse { code, rule } => {
+                    tracing::info!(conversation = %row.attempt.queued.conversation_id, code = code.name, rule, "refused by the gate when it was due");
+                    self.drop_row(row.attempt, row.story, rule, code.fault);
+                }
+            }
+        }
+    }
+
+    /// The beginning of a row's story.
+    fn story_of(&self, attempt: &Attempt) -> Story {
+        let queued = &attempt.queued;
+        let mut story = Story::new(queued.conversation_id.clone(), self.shell.app.clone());
+        story.tell(queued.created_at, EventBody::Accepted { to: queued.to_shown.clone() });
+        story
+    }
+
+    fn start(&self, row: Waiter, passed: Passed, now: Micros) {
+        let Waiter { attempt, mut story, .. } = row;
+        story.tell(
+            now,
+            EventBody::GateDecided {
+                rule: passed.rule.name().to_owned(),
+                allowed: true,
+                from: Some(passed.from.clone()),
+                trunks: passed.trunks.iter().map(|trunk| trunk.name.to_string()).collect(),
+            },
+        );
+        self.running.spawn(supervision::supervise(Arc::clone(&self.shell), attempt, passed, story));
+    }
+
+    /// Ends a row that no call is made for.
+    fn drop_row(&self, attempt: Attempt, story: Story, rule: &'static str, fault: Fault) {
+        let shell = Arc::clone(&self.shell);
+        self.running.spawn(supervision::never_dialled(shell, attempt, story, rule, fault));
+    }
+
+    /// Ends a row that has waited for too long.
+    fn expire(&self, attempt: Attempt, story: Story) {
+        self.drop_row(attempt, story, "queue_max_wait", Fault::Platform);
+    }
+
+    async fn renew_leases(&self) {
+        let node = self.shell.node;
+        let until = self.shell.app.clock().now().plus_ms(LEASE_MS);
+        let writer = self.shell.app.store().writer();
+        let renewed = writer
+            .write(Lane::Live, move |tx| {
+                Box::pin(async move { renew_leases(tx, node, until).await })
+            })
+            .await;
+        if let Err(error) = renewed {
+            tracing::warn!(%error, "the leases of running calls were not renewed");
+        }
+    }
+
+    /// Puts what was claimed and not dialled back into the queue. Where that fails, the next start
+    /// finds the rows as this node's orphans.
+    async fn give_back(&mut self) {
+        let ids: Vec<i64> = self.waiting.take().iter().map(|row| row.attempt.id).collect();
+        let now = self.shell.app.clock().now();
+        let writer = self.shell.app.store().writer();
+        let released = writer
+            .write(Lane::Live, move |tx| Box::pin(async move { release(tx, &ids, now).await }))
+            .await;
+        if let Err(error) = released {
+            tracing::warn!(%error, "claimed rows were not given back");
+        }
+    }
+}

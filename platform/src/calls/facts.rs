@@ -1,0 +1,156 @@
+//! What is stored of a call while it runs. That it may have been dialled is committed before the
+//! INVITE leaves; ringing and answer are written while the call goes on, so that nobody who has
+//! picked up waits for a disk.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+use yunling_domain::{AccountId, Micros, NodeNumber};
+use yunling_store::attempts::{self, Attempt, Invite};
+use yunling_store::{DatabaseTransaction, Lane, Store, StoreError};
+use yunling_switch_contract::DialogState;
+
+/// How long to leave the database alone after it refused a fact.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A fact on its way into the database.
+type Marking<'t> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 't>>;
+
+/// Writes the facts of one call.
+pub(super) struct Facts {
+    store: Store,
+    node: NodeNumber,
+    account: AccountId,
+    attempt_id: i64,
+    rule: Option<String>,
+    from_number: String,
+    writing: JoinSet<Result<(), StoreError>>,
+}
+
+impl Facts {
+    /// For the call of a claimed row, which is about to show `from_number`.
+    pub(super) fn new(
+        store: Store,
+        node: NodeNumber,
+        attempt: &Attempt,
+        from_number: String,
+    ) -> Self {
+        Self {
+            store,
+            node,
+            account: attempt.queued.account.clone(),
+            attempt_id: attempt.id,
+            rule: attempt.queued.rule.clone(),
+            from_number,
+            writing: JoinSet::new(),
+        }
+    }
+
+    /// Commits that an INVITE is about to leave; after this the row is never dialled again.
+    ///
+    /// # Errors
+    /// It was not committed, so nothing may be dialled.
+    pub(super) async fn invited(
+        &self,
+        at: Micros,
+        trunk: &Arc<str>,
+        attempt: u8,
+    ) -> Result<(), StoreError> {
+        let (account, id) = (self.account.clone(), self.attempt_id);
+        let invite = Invite {
+            node: self.node,
+            trunk: trunk.to_string(),
+            try_no: attempt.saturating_add(1),
+            from_number: self.from_number.clone(),
+            rule: self.rule.clone(),
+            at,
+        };
+        self.store
+            .writer()
+            .write(Lane::Live, move |tx| {
+                Box::pin(async move { attempts::mark_invited(tx, &account, id, &invite).await })
+            })
+            .await
+    }
+
+    /// Notes the first ringing.
+    pub(super) fn ringing(&mut self, at: Micros) {
+        self.note(move |tx, account, id| {
+            Box::pin(async move { attempts::mark_ringing(tx, &account, id, at).await })
+        });
+    }
+
+    /// Notes the answer, and what a restarted node needs to end the call.
+    pub(super) fn answered(&mut self, at: Micros, dialog: &DialogState) {
+        let dialog = serde_json::to_value(dialog).unwrap_or(Value::Null);
+        self.note(move |tx, account, id| {
+            let dialog = dialog.clone();
+            Box::pin(async move { attempts::mark_answered(tx, &account, id, at, dialog).await })
+        });
+    }
+
+    /// Notes the confirming key.
+    pub(super) fn confirmed(&mut self, key: char) {
+        self.note(move |tx, account, id| {
+            Box::pin(async move { attempts::mark_confirmed(tx, &account, id, key).await })
+        });
+    }
+
+    /// Writes a fact beside the call, again and again while the database is away.
+    fn note(
+        &mut self,
+        mark: impl for<'t> Fn(&'t DatabaseTransaction, AccountId, i64) -> Marking<'t>
+        + Clone
+        + Send
+        + 'static,
+    ) {
+        let (store, account, id) = (self.store.clone(), self.account.clone(), self.attempt_id);
+        self.writing.spawn(async move {
+            loop {
+                let (mark, account) = (mark.clone(), account.clone());
+                let written = store
+                    .writer()
+                    .write_patiently(Lane::Live, move |tx| mark(tx, account, id))
+                    .await;
+                match written {
+                    Err(error) if error.is_transient() => tokio::time::sleep(RETRY).await,
+                    other => return other,
+                }
+            }
+        });
+    }
+
+    /// Waits until one of the writes is done; for ever where none is under way. Cancel-safe.
+    pub(super) async fn settle(&mut self) {
+        match self.writing.join_next().await {
+            Some(written) => report(written),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until none is under way.
+    pub(super) async fn settle_all(&mut self) {
+        while let Some(written) = self.writing.join_next().await {
+            report(written);
+        }
+    }
+}
+
+impl Drop for Facts {
+    /// What was begun is written even where the conversation's task has panicked.
+    fn drop(&mut self) {
+        self.writing.detach_all();
+    }
+}
+
+/// A fact that could not be written is not lost: it is in the call record that ends the call.
+fn report(written: Result<Result<(), StoreError>, tokio::task::JoinError>) {
+    match written {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "a fact of a running call was not stored"),
+        Err(error) => tracing::error!(%error, "writing a fact of a running call failed"),
+    }
+}

@@ -1,0 +1,119 @@
+//! The gate and the permit for one row: decided in one step, at the moment of dialling, with the
+//! configuration that is in force then.
+
+use std::sync::Arc;
+
+use yunling_app::Directory;
+use yunling_app::directory::{Account, Application, Trunk};
+use yunling_domain::policy::{self, Decision, Facts, Rule};
+use yunling_domain::{ErrorCode, Micros, Number, error_code};
+use yunling_store::attempts::Attempt;
+
+use super::admission::{Full, Permit};
+use super::shell::Shell;
+
+/// A call that may go out now.
+pub(super) struct Passed {
+    pub(super) application: Arc<Application>,
+    /// The trunks to try, in order; the permit is for the first.
+    pub(super) trunks: Vec<Arc<Trunk>>,
+    pub(super) permit: Permit,
+    pub(super) to: Number,
+    pub(super) from: Number,
+    pub(super) rule: Rule,
+}
+
+/// What the gate and the limits said.
+pub(super) enum Verdict {
+    Pass(Box<Passed>),
+    /// Not now: some limit is reached.
+    Wait(Full),
+    /// Not at all: the configuration has changed since the request was accepted.
+    Refuse {
+        code: ErrorCode,
+        rule: &'static str,
+    },
+    /// The rules allow it later.
+    Defer {
+        rule: Rule,
+        until: Micros,
+    },
+}
+
+/// Asks the gate, and takes the permit.
+pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micros) -> Verdict {
+    let refuse = |code, rule| Verdict::Refuse { code, rule };
+    let queued = &row.queued;
+    let Some(account) = directory.account(&queued.account) else {
+        return refuse(error_code::UNKNOWN_APPLICATION, "account_exists");
+    };
+    if account.suspended {
+        return refuse(error_code::ACCOUNT_SUSPENDED, "account_active");
+    }
+    let Some(application) = account.applications.get(&queued.application) else {
+        return refuse(error_code::UNKNOWN_APPLICATION, "application_exists");
+    };
+    let to = Number::parse_dialable(&queued.to_number);
+    let from = queued.from_number.as_deref().map(Number::parse_dialable).transpose();
+    let (Ok(to), Ok(from)) = (to, from) else {
+        return refuse(error_code::BAD_PARAMETER, "number_readable");
+    };
+    let down = shell.app.trunk_health().down();
+    let facts = Facts {
+        to: &to,
+        from: from.as_ref(),
+        caller_ids: &application.caller_ids,
+        open_classes: &application.open_classes,
+        trunks_down: &down,
+    };
+    match policy::decide(&facts, now) {
+        Decision::Refuse { code, rule } => refuse(code, rule.name()),
+        Decision::Defer { rule, until } => Verdict::Defer { rule, until },
+        Decision::Allow { trunks, from, rule } => {
+            let trunks: Vec<_> =
+                trunks.iter().filter_map(|name| directory.trunk(name)).cloned().collect();
+            match permit(shell, account, &trunks, now) {
+                Ok((permit, first)) => Verdict::Pass(Box::new(Passed {
+                    application: Arc::clone(application),
+                    trunks: trunks[first..].to_vec(),
+                    permit,
+                    to,
+                    from,
+                    rule,
+                })),
+                Err(None) => refuse(error_code::NO_TRUNK, Rule::TrunkConfigured.name()),
+                Err(Some(full)) => Verdict::Wait(full),
+            }
+        }
+    }
+}
+
+/// The first trunk with room, counted from 0, and the permit for it. A full trunk is passed over
+/// while a later one of the caller ID's list has room. Nothing where there is no trunk at all.
+fn permit(
+    shell: &Shell,
+    account: &Account,
+    trunks: &[Arc<Trunk>],
+    now: Micros,
+) -> Result<(Permit, usize), Option<Full>> {
+    let mut soonest: Option<Full> = None;
+    for (index, trunk) in trunks.iter().enumerate() {
+        match shell.admission.take(account, trunk, now) {
+            Ok(permit) => return Ok((permit, index)),
+            Err(full) => {
+                let sooner = match &soonest {
+                    None => true,
+                    Some(known) => match (full.until, known.until) {
+                        (Some(this), Some(other)) => this < other,
+                        (Some(_), None) => true,
+                        (None, _) => false,
+                    },
+                };
+                if sooner {
+                    soonest = Some(full);
+                }
+            }
+        }
+    }
+    Err(soonest)
+}

@@ -1,0 +1,67 @@
+//! The one place where the engine's words become the domain's, and back. Every `match` is
+//! exhaustive: a new event or command of the engine fails to compile here until it has a meaning.
+
+use yunling_domain::notice::{HangUpWhy, Input};
+use yunling_domain::termination::{EndKind, Termination};
+use yunling_switch_contract as engine;
+
+/// What an engine event of a notice's leg means to the machine; nothing for a recovery's.
+pub(super) fn input(kind: &engine::EventKind) -> Option<Input> {
+    Some(match kind {
+        engine::EventKind::Trying => Input::Trying,
+        engine::EventKind::Ringing { code, early_media } => {
+            Input::Ringing { code: *code, early_media: *early_media }
+        }
+        engine::EventKind::Answered { .. } => Input::Answered,
+        engine::EventKind::Key { key, source: _ } => Input::Key(*key),
+        engine::EventKind::PlayMark { play, mark } => {
+            Input::MarkReached { play: play.0, mark: *mark }
+        }
+        engine::EventKind::PlayFinished { play, end } => Input::PlayFinished {
+            play: play.0,
+            completed: match end {
+                engine::PlayEnd::Completed => true,
+                engine::PlayEnd::Cut | engine::PlayEnd::LegEnded | engine::PlayEnd::Refused => {
+                    false
+                }
+            },
+        },
+        engine::EventKind::Ended { termination: ended, figures: _ } => {
+            Input::LegEnded(termination(ended))
+        }
+        engine::EventKind::Reaped { outcome: _ } => return None,
+    })
+}
+
+/// The network's fact in the domain's words.
+pub(super) fn termination(ended: &engine::Termination) -> Termination {
+    Termination {
+        kind: match ended.kind {
+            engine::TerminationKind::Rejected => EndKind::Rejected,
+            engine::TerminationKind::NoReply => EndKind::NoReply,
+            engine::TerminationKind::Cancelled => EndKind::Cancelled,
+            engine::TerminationKind::CancelledAfterAnswer => EndKind::CancelledAfterAnswer,
+            engine::TerminationKind::LocalBye => EndKind::LocalBye,
+            engine::TerminationKind::RemoteBye => EndKind::RemoteBye,
+            engine::TerminationKind::NoCommonMedia => EndKind::NoCommonMedia,
+            engine::TerminationKind::Unreachable => EndKind::Unreachable,
+            engine::TerminationKind::EngineFault => EndKind::EngineFault,
+        },
+        sip_code: ended.sip_code,
+        q850: ended.q850,
+        text: ended.text.clone(),
+    }
+}
+
+/// Why the machine hangs up, in the engine's words.
+pub(super) fn hang_up(why: HangUpWhy) -> engine::HangUpWhy {
+    match why {
+        HangUpWhy::Normal => engine::HangUpWhy::Normal,
+        HangUpWhy::RingTimeout => engine::HangUpWhy::RingTimeout,
+        HangUpWhy::NoReply => engine::HangUpWhy::NoReply,
+        HangUpWhy::MaxDuration => engine::HangUpWhy::MaxDuration,
+        HangUpWhy::Requested => engine::HangUpWhy::Requested,
+        HangUpWhy::OtherPartyLeft => engine::HangUpWhy::OtherPartyLeft,
+        HangUpWhy::PlatformFault => engine::HangUpWhy::PlatformFault,
+    }
+}

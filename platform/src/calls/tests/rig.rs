@@ -1,0 +1,312 @@
+//! A store, an app and a dispatcher in a temporary folder, and an engine that follows a script.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use yunling_app::apply;
+use yunling_app::config::Settings;
+use yunling_app::ports::Clock as _;
+use yunling_app::principal::Operator;
+use yunling_app::secrets::Keyring;
+use yunling_app::submit_notice::{self, Envelope, NoticeRequest};
+use yunling_app::{App, Parts, documents};
+use yunling_assets::Packs;
+use yunling_domain::{AccountId, CallId};
+use yunling_store::calls::Cdr;
+use yunling_store::ids::IdMint;
+use yunling_store::{OpenOptions, Store, attempts, calls};
+use yunling_switch_contract::{
+    Codec, Command, Dial, DialogState, Engine, Event, EventKind, EventSink, LegId, Media,
+    MediaFigures, Overloaded, Owner, Termination, TerminationKind,
+};
+
+use crate::calls::{Calls, Routes};
+use crate::clock::{SystemClock, SystemRandom};
+use crate::ports::{Minting, Pokes, Watchers};
+
+const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
+const APPLICATION: &str = "11111111111111111111111111111111";
+/// How long a state may take to come about on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a test limits; by default nothing that it would notice.
+pub(super) struct Limits {
+    pub(super) max_calls: u32,
+    pub(super) notices_wait_s: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_calls: 50, notices_wait_s: 30 }
+    }
+}
+
+type Reaction = dyn Fn(&Command) -> Vec<EventKind> + Send + Sync;
+
+/// An engine that answers every command with the events that a function says.
+pub(super) struct Script {
+    reaction: Box<Reaction>,
+    pub(super) commands: Mutex<Vec<Command>>,
+    pub(super) most_at_once: AtomicUsize,
+    up: Mutex<std::collections::HashMap<LegId, Owner>>,
+    sink: Mutex<Option<Arc<Routes>>>,
+    commanded: Notify,
+}
+
+impl Script {
+    pub(super) fn new(
+        reaction: impl Fn(&Command) -> Vec<EventKind> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            reaction: Box::new(reaction),
+            commands: Mutex::default(),
+            most_at_once: AtomicUsize::new(0),
+            up: Mutex::default(),
+            sink: Mutex::default(),
+            commanded: Notify::new(),
+        }
+    }
+
+    pub(super) fn dials(&self) -> Vec<Dial> {
+        let commands = self.commands.lock();
+        let dials = commands.iter().filter_map(|command| match command {
+            Command::Dial(dial) => Some((**dial).clone()),
+            _ => None,
+        });
+        dials.collect()
+    }
+
+    pub(super) async fn wait_for_dials(&self, count: usize) {
+        let reached = async {
+            loop {
+                let commanded = self.commanded.notified();
+                if self.dials().len() >= count {
+                    return;
+                }
+                commanded.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the calls are dialled");
+    }
+}
+
+impl Engine for Script {
+    fn send(&self, command: Command) -> Result<(), Overloaded> {
+        let leg = command.leg().clone();
+        let owner = {
+            let mut up = self.up.lock();
+            match &command {
+                Command::Dial(dial) => {
+                    up.insert(leg.clone(), dial.owner);
+                    self.most_at_once.fetch_max(up.len(), Ordering::Relaxed);
+                }
+                Command::Reap { owner, .. } => {
+                    up.insert(leg.clone(), *owner);
+                }
+                _ => {}
+            }
+            up.get(&leg).copied()
+        };
+        self.commands.lock().push(command.clone());
+        self.commanded.notify_waiters();
+        let events = (self.reaction)(&command);
+        let sink = self.sink.lock().clone();
+        if let (Some(owner), Some(sink)) = (owner, sink) {
+            for kind in events {
+                if matches!(kind, EventKind::Ended { .. }) {
+                    self.up.lock().remove(&leg);
+                }
+                sink.deliver(Event { owner, leg: leg.clone(), at: Instant::now(), kind });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder for one rig, or for one after another.
+pub(super) fn folder() -> Arc<tempfile::TempDir> {
+    Arc::new(tempfile::tempdir().expect("a temporary folder"))
+}
+
+/// A node's `calls` role around a script.
+pub(super) struct Rig {
+    pub(super) script: Arc<Script>,
+    app: App,
+    _folder: Arc<tempfile::TempDir>,
+    _calls: Calls,
+}
+
+impl Rig {
+    pub(super) async fn start(script: Script) -> Self {
+        Self::start_with(script, Limits::default()).await
+    }
+
+    pub(super) async fn start_with(script: Script, limits: Limits) -> Self {
+        Self::open(script, folder(), &limits).await
+    }
+
+    /// A rig over what a folder holds already.
+    pub(super) async fn open(
+        script: Script,
+        folder: Arc<tempfile::TempDir>,
+        limits: &Limits,
+    ) -> Self {
+        let (app, pokes) = app(&folder, limits).await;
+        let routes = Arc::new(Routes::default());
+        let script = Arc::new(script);
+        *script.sink.lock() = Some(Arc::clone(&routes));
+        let node = app.settings().node.0;
+        let engine: Arc<dyn Engine> = Arc::clone(&script) as _;
+        let calls = Calls::start(app.clone(), engine, routes, node, Arc::clone(&pokes.dispatcher));
+        Self { script, app, _folder: folder, _calls: calls }
+    }
+
+    pub(super) async fn submit(&self, to: &str) -> CallId {
+        let body = json!({
+            "appid": APPLICATION,
+            "to": to,
+            "contents": [{ "type": "digits", "content": "12" }],
+            "times": 1,
+        });
+        let request = NoticeRequest::from_body(body.to_string().as_bytes()).expect("an object");
+        let caller = Operator::proven("test").in_account(AccountId::new(ACCOUNT));
+        submit_notice::run(&self.app, &caller, &request, Envelope::default())
+            .await
+            .expect("the notice is accepted")
+            .call_id
+    }
+
+    pub(super) async fn record_of(&self, call: &CallId) -> Cdr {
+        let account = AccountId::new(ACCOUNT);
+        self.until("a call's record", async || {
+            calls::get(self.app.store().reader(), &account, call).await.expect("a read")
+        })
+        .await
+    }
+
+    pub(super) async fn wait_for_ringing(&self, call: &CallId) {
+        let account = AccountId::new(ACCOUNT);
+        self.until("a stored ringing", async || {
+            let row = attempts::of_call(self.app.store().reader(), &account, call).await;
+            row.expect("a read").and_then(|row| row.ring_at)
+        })
+        .await;
+    }
+
+    /// The bodies of all callbacks that were caused.
+    pub(super) async fn callbacks(&self) -> Vec<Value> {
+        rows::callbacks(&self.app, &AccountId::new(ACCOUNT)).await
+    }
+
+    async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "{what} did not come about");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+mod rows {
+    use super::*;
+    use yunling_store::{PageRequest, deliveries};
+
+    pub(super) async fn callbacks(app: &App, account: &AccountId) -> Vec<Value> {
+        let filter = deliveries::DeliveryFilter::default();
+        let page = deliveries::list(
+            app.store().reader(),
+            account,
+            &filter,
+            &PageRequest { after: None, limit: 100 },
+        )
+        .await
+        .expect("a read");
+        let bodies = page.rows.iter().map(|row| serde_json::from_str(&row.caused.body));
+        bodies.collect::<Result<_, _>>().expect("callbacks are JSON")
+    }
+}
+
+async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
+    let settings = json!({
+        "node": "10000",
+        "data_dir": folder.path(),
+        "database": { "url": format!("sqlite://{}/yunling.db", folder.path().display()) },
+        "http": { "listen": "127.0.0.1:0" },
+        "sip": { "listen": ["udp:127.0.0.1:5060"] },
+        "rtp": { "address": "127.0.0.1", "ports": "20000-29999" },
+        "calls": { "queue_max_wait": { "notices_s": limits.notices_wait_s } },
+    });
+    let settings = Settings::from_text("yunling.yaml", &settings.to_string(), folder.path());
+    let settings = settings.expect("sound settings");
+    let store = Store::open(&settings.database.url, OpenOptions::default()).await.expect("a store");
+    let now = SystemClock.now();
+    let mint = IdMint::open(&store, settings.node.0, settings.zone.0, now).await.expect("a mint");
+    let pokes = Pokes::default();
+    let app = App::assemble(Parts {
+        keyring: Keyring::open(folder.path(), &SystemRandom).expect("a keyring"),
+        packs: Packs::load(None).expect("the default packs"),
+        settings,
+        store,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(Minting(Arc::new(mint))),
+        random: Arc::new(SystemRandom),
+        poke: Arc::new(pokes.clone()),
+        events: Arc::new(Watchers::default()),
+    })
+    .await
+    .expect("an app");
+    let trunk = |name: &str| json!({ "name": name, "uri": "sip:127.0.0.1:5070", "max_calls": limits.max_calls });
+    let tenant = json!({
+        "trunks": [trunk("carrier-a"), trunk("carrier-b")],
+        "accounts": [{
+            "sid": ACCOUNT,
+            "token": "0123456789abcdef0123456789abcdef",
+            "caller_ids": [{ "number": "01080001001", "trunks": ["carrier-a", "carrier-b"] }],
+            "applications": [{ "sid": APPLICATION, "notice_url": "http://127.0.0.1:9/cdr" }],
+        }],
+    });
+    let files = documents::read("tenant.yaml", &tenant.to_string(), folder.path(), &|_| None);
+    let operator = Operator::proven("test");
+    let options = apply::Options::default();
+    apply::apply(&app, &operator, &[files.expect("sound documents")], options)
+        .await
+        .expect("applied");
+    (app, pokes)
+}
+
+pub(super) fn termination(kind: TerminationKind) -> Termination {
+    Termination::new(kind)
+}
+
+pub(super) fn ended(kind: TerminationKind) -> EventKind {
+    EventKind::Ended { termination: termination(kind), figures: MediaFigures::default() }
+}
+
+pub(super) fn rejected(code: u16) -> EventKind {
+    let termination =
+        Termination { sip_code: Some(code), ..Termination::new(TerminationKind::Rejected) };
+    EventKind::Ended { termination, figures: MediaFigures::default() }
+}
+
+pub(super) fn answered() -> EventKind {
+    EventKind::Answered {
+        dialog: Box::new(DialogState {
+            call_id: "call".to_owned(),
+            local_tag: "ours".to_owned(),
+            remote_tag: "theirs".to_owned(),
+            local_uri: "sip:01080001001@127.0.0.1".to_owned(),
+            remote_uri: "sip:13800100001@127.0.0.1".to_owned(),
+            remote_target: "sip:127.0.0.1:5070".to_owned(),
+            routes: Vec::new(),
+            local_cseq: 1,
+        }),
+        media: Media { codec: Codec::Pcma, ptime_ms: 20, telephone_event: true },
+    }
+}

@@ -1,0 +1,13 @@
+//! Yunling's platform: the REST API, the dispatcher and the conversations' tasks around the pure
+//! machines of `yunling-domain`, and the wiring of a node. ARCHITECTURE.md has the map.
+
+mod api;
+mod calls;
+pub mod cli;
+mod clock;
+mod dev;
+mod http;
+mod logging;
+mod node;
+mod ports;
+mod roles;

@@ -1,0 +1,280 @@
+//! A node: the parts of a running process, started in the order in which they need each other and
+//! stopped in the reverse.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use yunling_app::apply::{self, ApplyError};
+use yunling_app::config::{Settings, SipTransport};
+use yunling_app::ports::Clock as _;
+use yunling_app::principal::Operator;
+use yunling_app::secrets::Keyring;
+use yunling_app::{App, Parts, documents};
+use yunling_assets::Packs;
+use yunling_domain::Lang;
+use yunling_store::ids::IdMint;
+use yunling_store::lease::NodeLease;
+use yunling_store::{OpenOptions, Store, StoreError};
+use yunling_switch::{MediaConfig, SipListen, Switch, SwitchConfig, Timers};
+use yunling_switch_contract::Transport;
+use yunling_workers::Workers;
+
+use crate::calls::{Calls, Routes};
+use crate::clock::{SystemClock, SystemRandom};
+use crate::http;
+use crate::ports::{Minting, Pokes, Watchers};
+use crate::roles::Roles;
+
+/// How long the node number is held without being renewed.
+const NODE_LEASE_MS: i64 = 30_000;
+/// How often it is renewed, and identifiers are reserved ahead.
+const NODE_RENEW: Duration = Duration::from_secs(1);
+/// How often the stored configuration's version is looked at.
+const CONFIG_LOOK: Duration = Duration::from_secs(1);
+/// How often figures that nobody fetched are folded together.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// Commands that may wait for the engine.
+const COMMAND_QUEUE: usize = 8_192;
+
+/// A node that runs.
+pub(crate) struct Node {
+    pub(crate) app: App,
+    pub(crate) watchers: Watchers,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) switch: Option<Switch>,
+    /// Where the engine's events go, until [`Node::begin`].
+    routes: Option<Arc<Routes>>,
+    pokes: Pokes,
+    calls: Option<Calls>,
+    workers: Option<Workers>,
+    lease: Arc<NodeLease>,
+    /// Cancelled when the node begins to drain.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when another process has taken this node's number: stop dialling.
+    pub(crate) lost: CancellationToken,
+    /// Cancelled when the node stops: the chores end.
+    stopping: CancellationToken,
+    chores: TaskTracker,
+}
+
+impl Node {
+    /// Starts every part but the HTTP server and the dialling.
+    pub(crate) async fn start(settings: Settings, roles: Roles) -> anyhow::Result<Self> {
+        let metrics = PrometheusBuilder::new()
+            .install_recorder()
+            .context("cannot start the metrics recorder")?;
+        std::fs::create_dir_all(&settings.data_dir).with_context(|| {
+            format!("data_dir {}: cannot create it", settings.data_dir.display())
+        })?;
+        let keyring = Keyring::open(&settings.data_dir, &SystemRandom)?;
+        let sip_key = keyring.derive("sip identifiers");
+        let packs = Packs::load(settings.speech.packs.as_deref())?;
+        for warning in Lang::ALL.iter().flat_map(|lang| packs.get(*lang).warnings()) {
+            tracing::warn!("speech.packs: {warning}");
+        }
+        let store = Store::open(&settings.database.url, OpenOptions::default())
+            .await
+            .context("database.url: cannot open the database")?;
+        let number = settings.node.0;
+        let now = SystemClock.now();
+        let lease =
+            Arc::new(NodeLease::claim(&store, number, now, now.plus_ms(NODE_LEASE_MS)).await?);
+        let mint = Arc::new(IdMint::open(&store, number, settings.zone.0, now).await?);
+        let pokes = Pokes::default();
+        let watchers = Watchers::default();
+        let app = App::assemble(Parts {
+            store,
+            packs,
+            settings,
+            keyring,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(Minting(Arc::clone(&mint))),
+            random: Arc::new(SystemRandom),
+            poke: Arc::new(pokes.clone()),
+            events: Arc::new(watchers.clone()),
+        })
+        .await
+        .context("the node cannot be assembled")?;
+        apply_resources(&app, &app.settings().resources.clone()).await?;
+
+        let stopping = CancellationToken::new();
+        let mut node = Self {
+            app,
+            watchers,
+            metrics,
+            switch: None,
+            routes: None,
+            pokes,
+            calls: None,
+            workers: None,
+            lease,
+            draining: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            stopping,
+            chores: TaskTracker::new(),
+        };
+        if roles.calls {
+            node.start_switch(sip_key).await?;
+        }
+        if roles.workers {
+            let poked = Arc::clone(&node.pokes.deliveries);
+            let workers = Workers::start(node.app.clone(), poked).await;
+            node.workers = Some(workers.context("the workers cannot start")?);
+        }
+        node.start_chores(mint);
+        node.start_upkeep();
+        Ok(node)
+    }
+
+    async fn start_switch(&mut self, sip_key: [u8; 32]) -> anyhow::Result<()> {
+        let routes = Arc::new(Routes::default());
+        let config = switch_config(self.app.settings(), sip_key);
+        self.switch = Some(Switch::start(config, Arc::clone(&routes) as _).await?);
+        self.routes = Some(routes);
+        Ok(())
+    }
+
+    /// Begins to recover and to dial. To be called last: whatever else may fail at the start has
+    /// not, so nobody is rung by a process that is about to leave.
+    pub(crate) fn begin(&mut self) {
+        if let (Some(switch), Some(routes)) = (&self.switch, self.routes.take()) {
+            self.calls = Some(Calls::start(
+                self.app.clone(),
+                Arc::new(switch.clone()),
+                routes,
+                self.app.settings().node.0,
+                Arc::clone(&self.pokes.dispatcher),
+            ));
+        }
+    }
+
+    /// Keeps the node number, reserves identifiers ahead, follows the stored configuration.
+    fn start_chores(&self, mint: Arc<IdMint>) {
+        let (lease, stopping) = (Arc::clone(&self.lease), self.stopping.clone());
+        let lost = self.lost.clone();
+        self.chores.spawn(async move {
+            let mut tick = tokio::time::interval(NODE_RENEW);
+            while stopping.run_until_cancelled(tick.tick()).await.is_some() {
+                let now = SystemClock.now();
+                match lease.renew(now.plus_ms(NODE_LEASE_MS)).await {
+                    Ok(()) => {}
+                    Err(error @ StoreError::NodeTaken { .. }) => {
+                        tracing::error!(%error, "this node has lost its number and stops");
+                        lost.cancel();
+                    }
+                    Err(error) => tracing::error!(%error, "the node number was not renewed"),
+                }
+                if let Err(error) = mint.reserve_ahead(now).await {
+                    tracing::error!(%error, "no identifiers were reserved ahead");
+                }
+            }
+        });
+        let (app, stopping) = (self.app.clone(), self.stopping.clone());
+        self.chores.spawn(async move {
+            let mut tick = tokio::time::interval(CONFIG_LOOK);
+            while stopping.run_until_cancelled(tick.tick()).await.is_some() {
+                if let Err(error) = app.reload_if_moved().await {
+                    tracing::warn!(%error, "the stored configuration could not be looked at");
+                }
+            }
+        });
+    }
+
+    /// Keeps the figures small: what nobody fetches is folded together.
+    fn start_upkeep(&self) {
+        let (metrics, stopping) = (self.metrics.clone(), self.stopping.clone());
+        self.chores.spawn(async move {
+            let mut tick = tokio::time::interval(METRICS_UPKEEP);
+            while stopping.run_until_cancelled(tick.tick()).await.is_some() {
+                metrics.run_upkeep();
+            }
+        });
+    }
+
+    /// How many calls are under way.
+    pub(crate) fn live_calls(&self) -> usize {
+        self.calls.as_ref().map_or(0, Calls::live)
+    }
+
+    /// Stops: claims nothing more, lets calls end, stops the HTTP server, delivers what is in
+    /// flight, flushes the writer, gives the leases back.
+    pub(crate) async fn stop(self, server: Option<http::Server>) {
+        let patience = Duration::from_secs(u64::from(self.app.settings().calls.drain_s));
+        self.draining.cancel();
+        self.app.begin_to_drain();
+        if let Some(calls) = self.calls {
+            calls.drain(patience).await;
+        }
+        if let Some(server) = server {
+            server.stop().await;
+        }
+        if let Some(switch) = self.switch {
+            switch.close().await;
+        }
+        if let Some(workers) = self.workers {
+            workers.stop().await;
+        }
+        self.stopping.cancel();
+        self.chores.close();
+        self.chores.wait().await;
+        if let Some(lease) = Arc::into_inner(self.lease)
+            && let Err(error) = lease.release().await
+        {
+            tracing::warn!(%error, "the node number was not given back; it runs out by itself");
+        }
+        if let Err(error) = self.app.store().clone().close().await {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+}
+
+/// Applies the documents that the settings name, as the process itself.
+async fn apply_resources(app: &App, files: &[PathBuf]) -> anyhow::Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let documents = documents::load(files)?;
+    let operator = Operator::proven("start");
+    match apply::apply(app, &operator, &documents, apply::Options::default()).await {
+        Ok(report) => {
+            if !report.plan.is_empty() {
+                tracing::info!("resources applied:\n{report}");
+            }
+            if let Some(file) = report.keep_minted(&app.settings().data_dir)? {
+                tracing::warn!(file = %file.display(), "secrets were minted: read them there, then delete the file");
+            }
+            Ok(())
+        }
+        Err(ApplyError::Problems(plan)) => anyhow::bail!("resources: not applied\n{plan}"),
+        Err(error) => Err(error).context("resources: not applied"),
+    }
+}
+
+fn switch_config(settings: &Settings, id_key: [u8; 32]) -> SwitchConfig {
+    let listen = settings.sip.listen.iter().map(|listen| SipListen {
+        transport: match listen.0.transport {
+            SipTransport::Udp => Transport::Udp,
+            SipTransport::Tcp => Transport::Tcp,
+        },
+        address: listen.0.address,
+        advertised: settings.sip.public_address.map(|ip| (ip, listen.0.address.port()).into()),
+    });
+    SwitchConfig {
+        sip_listen: listen.collect(),
+        rtp: MediaConfig {
+            address: settings.rtp.address,
+            advertised: settings.rtp.public_address.unwrap_or(settings.rtp.address),
+            ports: settings.rtp.ports.0.first..=settings.rtp.ports.0.last,
+            shards: 0,
+        },
+        user_agent: concat!("Yunling/", env!("CARGO_PKG_VERSION")).to_owned(),
+        id_key,
+        timers: Timers::default(),
+        command_queue: COMMAND_QUEUE,
+    }
+}
