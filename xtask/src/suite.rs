@@ -1,0 +1,127 @@
+//! Which suites there are, and which of them must run with one thread.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Suites whose tests measure time or sound, or kill processes: on a machine of two cores they
+/// would disturb one another. A suite belongs here when its name holds one of these words.
+const ONE_THREAD: &[&str] = &[
+    "audio", "calls", "crash", "kill", "ladder", "media", "recovery", "sipp", "soak", "survival",
+    "timing",
+];
+
+/// The name of the suite of all unit tests.
+const UNIT: &str = "unit";
+
+/// One line of the closing table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Suite {
+    /// What the developer calls it: `unit`, or the name of a file or folder in a `tests/` folder.
+    pub(crate) name: String,
+    /// Whether its tests run one after the other.
+    pub(crate) one_thread: bool,
+}
+
+impl Suite {
+    fn named(name: &str) -> Self {
+        let one_thread = ONE_THREAD.iter().any(|word| name.contains(word));
+        Self { name: name.to_owned(), one_thread }
+    }
+
+    /// The arguments for `cargo test`. Always with `--workspace`: selecting one package would
+    /// select other features and compile its dependencies again.
+    pub(crate) fn cargo_arguments(&self) -> Vec<&str> {
+        let mut arguments = vec!["--workspace", "--no-fail-fast"];
+        if self.name == UNIT {
+            arguments.extend(["--lib", "--bins"]);
+        } else {
+            arguments.extend(["--test", &self.name]);
+        }
+        if self.one_thread {
+            arguments.extend(["--", "--test-threads=1"]);
+        }
+        arguments
+    }
+}
+
+/// All suites in the order in which they run: the unit tests, then what may use all cores, then
+/// what needs the machine for itself. From the output of `cargo metadata`.
+pub(crate) fn all(metadata: &Value) -> Result<Vec<Suite>> {
+    let packages = metadata["packages"].as_array().context("cargo's metadata lists no packages")?;
+    let names: BTreeSet<&str> = packages
+        .iter()
+        .flat_map(|package| package["targets"].as_array().into_iter().flatten())
+        .filter(|target| {
+            target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "test"))
+        })
+        .filter_map(|target| target["name"].as_str())
+        .collect();
+    let mut suites: Vec<Suite> = names.into_iter().map(Suite::named).collect();
+    suites.sort_by_key(|suite| suite.one_thread); // stable: by name within each half
+    suites.insert(0, Suite::named(UNIT));
+    Ok(suites)
+}
+
+/// The wanted ones among `all`, in `all`'s order; all of them where none is named.
+pub(crate) fn select(all: Vec<Suite>, wanted: &[String]) -> Result<Vec<Suite>> {
+    let unknown: Vec<&str> = wanted
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !all.iter().any(|suite| suite.name == *name))
+        .collect();
+    if !unknown.is_empty() {
+        let known: Vec<&str> = all.iter().map(|suite| suite.name.as_str()).collect();
+        bail!("there is no suite `{}`; there are: {}", unknown.join("`, `"), known.join(", "));
+    }
+    if wanted.is_empty() {
+        return Ok(all);
+    }
+    Ok(all.into_iter().filter(|suite| wanted.contains(&suite.name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic with its line is what a test is for")]
+
+    use super::*;
+    use serde_json::json;
+
+    fn metadata() -> Value {
+        json!({ "packages": [
+            { "targets": [{ "kind": ["lib"], "name": "yunling_switch" }, { "kind": ["test"], "name": "sipp_ladder" }] },
+            { "targets": [{ "kind": ["test"], "name": "writer" }, { "kind": ["test"], "name": "heard_audio" }] },
+        ]})
+    }
+
+    #[test]
+    fn unit_tests_come_first_and_suites_that_measure_come_last() {
+        let suites = all(&metadata()).unwrap();
+        let order: Vec<(&str, bool)> =
+            suites.iter().map(|s| (s.name.as_str(), s.one_thread)).collect();
+        assert_eq!(
+            order,
+            [("unit", false), ("writer", false), ("heard_audio", true), ("sipp_ladder", true)]
+        );
+    }
+
+    #[test]
+    fn a_suite_knows_how_it_is_run() {
+        assert_eq!(
+            Suite::named("unit").cargo_arguments(),
+            ["--workspace", "--no-fail-fast", "--lib", "--bins"]
+        );
+        assert_eq!(
+            Suite::named("sipp_ladder").cargo_arguments(),
+            ["--workspace", "--no-fail-fast", "--test", "sipp_ladder", "--", "--test-threads=1"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_name_is_refused_with_the_right_ones() {
+        let error = select(all(&metadata()).unwrap(), &["wirter".into()]).unwrap_err().to_string();
+        assert!(error.contains("`wirter`") && error.contains("unit, writer"), "{error}");
+        let chosen = select(all(&metadata()).unwrap(), &["writer".into()]).unwrap();
+        assert_eq!(chosen, [Suite::named("writer")]);
+    }
+}
