@@ -61,6 +61,9 @@ impl Apply {
                 word("secret")
             );
         }
+        if answer["plan"]["problems"].as_array().is_some_and(|problems| !problems.is_empty()) {
+            bail!("nothing can be applied until what is marked ✗ is mended");
+        }
         if answer["conflicts"].as_bool() == Some(true) {
             bail!(
                 "some fields were changed on both sides and stay as they are stored; --force takes the files'"
