@@ -2,7 +2,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::{
-    ConnectOptions, PgPool, SqlitePool,
+    ConnectOptions, PgPool, SqliteConnection, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -163,6 +163,7 @@ impl SqlitePlace {
         SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(ACQUIRE)
+            .after_release(|connection, _| Box::pin(give_up_transaction(connection)))
             .connect_lazy_with(self.options.clone())
     }
 
@@ -173,6 +174,17 @@ impl SqlitePlace {
             Box::pin(async move { place.writer().await })
         })
     }
+}
+
+/// Whether a connection that comes back may be used again. One that is still in a transaction (its
+/// commit failed, on a full disk for one) would hold the database's only write lock for ever: the
+/// transaction is given up, and the connection with it.
+async fn give_up_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let was_open = sqlx::query("ROLLBACK").execute(connection).await.is_ok();
+    if was_open {
+        tracing::warn!("a job's transaction was still open and was given up");
+    }
+    Ok(!was_open)
 }
 
 /// What a connection may do.

@@ -176,3 +176,21 @@ async fn an_address_that_is_none_is_told() {
         assert!(matches!(&error, StoreError::Configuration { .. }), "{url}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn a_job_that_leaves_its_transaction_open_does_not_keep_the_lock() {
+    let options = OpenOptions { busy_timeout_ms: 200, ..OpenOptions::default() };
+    let database = TestDatabase::sqlite(options).await;
+    let jobs = database.store.sqlite_pool().unwrap();
+    let mut job = jobs.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *job).await.unwrap();
+    assert!(database.store.ping_writable().await.is_err(), "the job holds the lock");
+    drop(job);
+    // The connection is looked at in the background once it is given back.
+    let let_go = async {
+        while database.store.ping_writable().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), let_go).await.unwrap();
+}
