@@ -21,11 +21,43 @@ pub struct SipListen {
     pub advertised: Option<SocketAddr>,
 }
 
+/// How much one stranger may send, an IPv4 address or an IPv6 network of 64 bits: datagrams and
+/// messages alike. The peers of calls and trunks are no strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloodLimits {
+    /// Messages a second, over time; at least 1. A new connection counts as ten.
+    pub per_source_per_s: u32,
+    /// Messages at once; at least 1.
+    pub burst: u32,
+}
+
+impl Default for FloodLimits {
+    /// Far more than a monitoring probe asks for, far less than a scanner wants.
+    fn default() -> Self {
+        Self { per_source_per_s: 50, burst: 100 }
+    }
+}
+
+/// Whom sockets for TLS show themselves as.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    /// Our certificate and those that lead to its authority, PEM.
+    pub certificate: Vec<u8>,
+    /// Its private key, PEM: PKCS #8, PKCS #1 or SEC1.
+    pub key: Vec<u8>,
+}
+
 /// How an engine is set up.
 #[derive(Clone)]
 pub struct SwitchConfig {
     /// Where SIP listens. Calls leave by the first socket of the trunk's transport and family.
     pub sip_listen: Vec<SipListen>,
+    /// Needed where SIP listens for TLS. Trunks are called over TLS without it.
+    pub tls: Option<TlsIdentity>,
+    /// The name servers that trunks' names are asked of, instead of the system's.
+    pub dns: Option<Vec<SocketAddr>>,
+    /// How much of what strangers send is looked at.
+    pub flood: FloodLimits,
     /// Where audio flows.
     pub rtp: MediaConfig,
     /// The User-Agent header.
@@ -64,6 +96,12 @@ pub enum StartError {
         /// The entry.
         listen: SipListen,
     },
+    /// A socket for TLS without a certificate.
+    #[error("sip.listen has a tls: address, and sip.tls names no certificate and key for it")]
+    NoTlsIdentity,
+    /// The certificate or its key cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// The media plane does not start.
     #[error("{0}")]
     Media(String),

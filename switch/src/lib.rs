@@ -6,15 +6,19 @@
 //! - `sip/` is the user agent client: `sip/call` the machine, `sip/stack` the sockets.
 //! - `sdp/` is offer and answer.
 //! - `media/` is the media plane on threads of its own.
+//! - `trunks/` keeps trunks registered and asks them for signs of life.
 //! - `supervision` keeps up the tasks that all legs need.
 
 mod config;
 mod engine;
+#[cfg(test)]
+mod fuzzing;
 mod media;
 mod sdp;
 mod sip;
 mod supervision;
+mod trunks;
 
-pub use config::{SipListen, StartError, SwitchConfig, Timers};
+pub use config::{FloodLimits, SipListen, StartError, SwitchConfig, Timers, TlsIdentity};
 pub use engine::Switch;
 pub use media::MediaConfig;

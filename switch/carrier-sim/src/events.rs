@@ -91,6 +91,14 @@ pub(crate) enum What {
     RecordingFailed { error: String },
     /// The network itself could not carry the call.
     Fault { error: String },
+    /// A REGISTER was taken.
+    Registered { user: String, contact: String, expires_s: u32, registrations: usize },
+    /// A user's registrations were removed at its wish.
+    Unregistered { user: String },
+    /// A REGISTER was challenged or refused.
+    RegisterRefused { user: String, code: u16 },
+    /// An OPTIONS outside of any call came; without a code it got no reply.
+    OptionsReceived { source: SocketAddr, code: Option<u16> },
     /// Bytes that are no SIP message, or a message that fits nowhere.
     Malformed { source: SocketAddr, error: String },
 }

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::events::What;
 use crate::message::{Message, Start};
 use crate::network::{ALLOW, Network};
+use crate::options::Mood;
 use crate::transaction::{Answered, TransactionKey};
 use crate::wire::{Inbound, Route};
 
@@ -70,7 +71,7 @@ impl Exchange {
                             call.acked(&mut self.network, now, &message);
                         }
                     }
-                    _ => self.other(now, &message, &route),
+                    _ => self.other(now, &message, &route, source),
                 }
             }
         }
@@ -131,7 +132,7 @@ impl Exchange {
     }
 
     /// Requests that are answered at once; a copy gets the same answer again.
-    fn other(&mut self, now: Instant, request: &Message, route: &Route) {
+    fn other(&mut self, now: Instant, request: &Message, route: &Route, source: SocketAddr) {
         let transaction = TransactionKey::of(request, request.method());
         if let Some(answer) = self.answered.get(&transaction) {
             self.network.wire.send(route, answer);
@@ -140,7 +141,8 @@ impl Exchange {
         if request.method() == "CANCEL" {
             return self.cancel(now, request, route, transaction);
         }
-        let answer = self.answer_to(now, request).to_bytes();
+        let Some(answer) = self.answer_to(now, request, source) else { return };
+        let answer = answer.to_bytes();
         self.network.wire.send(route, &answer);
         self.answered.remember(now, transaction, answer);
     }
@@ -167,7 +169,13 @@ impl Exchange {
         }
     }
 
-    fn answer_to(&mut self, now: Instant, request: &Message) -> Message {
+    /// Nothing where the network is in the mood to stay silent.
+    fn answer_to(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        source: SocketAddr,
+    ) -> Option<Message> {
         let network = &mut self.network;
         let unknown =
             || Message::reply(request, 481, "Call/Transaction Does Not Exist", Some("none"));
@@ -177,7 +185,7 @@ impl Exchange {
             .calls
             .get_mut(&key_by(request, "From"))
             .filter(|call| in_dialog && !call.has_ended());
-        match (request.method(), call) {
+        Some(match (request.method(), call) {
             ("BYE", Some(call)) => {
                 call.bye(network, now, request);
                 ok()
@@ -189,18 +197,28 @@ impl Exchange {
             ("UPDATE", Some(call)) => call.change(network, now, request),
             ("BYE" | "INFO" | "UPDATE", None) => unknown(),
             ("OPTIONS", None) if in_dialog => unknown(),
-            ("OPTIONS", _) => {
-                let mut reply = ok();
-                reply.push("Allow", ALLOW);
-                reply.push("Accept", "application/sdp, application/dtmf-relay");
-                reply
+            ("OPTIONS", in_call) => {
+                let mood =
+                    if in_call.is_some() { Mood::Answer } else { network.options.to_options };
+                let code = match mood {
+                    Mood::Answer => Some(200),
+                    Mood::Silent => None,
+                    Mood::Refuse => Some(503),
+                };
+                network.events.emit(now, None, &What::OptionsReceived { source, code });
+                if code? == 503 {
+                    Message::reply(request, 503, "Service Unavailable", Some("none"))
+                } else {
+                    let mut reply = ok();
+                    reply.push("Allow", ALLOW);
+                    reply.push("Accept", "application/sdp, application/dtmf-relay");
+                    reply
+                }
             }
             ("REGISTER", _) => {
-                let mut reply = ok();
-                for contact in request.all("Contact") {
-                    reply.push("Contact", contact);
-                }
-                reply.push("Expires", request.header("Expires").unwrap_or("3600"));
+                let Network { registrar, options, seed, events, .. } = network;
+                let (reply, what) = registrar.answer(options, *seed, now, request);
+                events.emit(now, None, &what);
                 reply
             }
             _ => {
@@ -208,7 +226,7 @@ impl Exchange {
                 reply.push("Allow", ALLOW);
                 reply
             }
-        }
+        })
     }
 
     /// A final response to an INVITE that begins no call; it is not repeated, the caller's copies

@@ -1,6 +1,8 @@
 //! What the called party does: a pure state machine, chosen by the last two digits of the number.
 //! It is told the time and what its ear has heard, and says what to do next.
 
+use crate::options::Mood;
+
 /// Milliseconds from the INVITE to the first sign of ringing.
 const ROUTING_MS: u64 = 100;
 /// Milliseconds that a telephone rings before it is picked up, unless its number says otherwise.
@@ -57,6 +59,17 @@ pub(crate) enum Then {
 }
 
 impl Manner {
+    /// The behaviour of every number of a network in a mood; nothing where each has its own.
+    pub(crate) fn in_mood(mood: Mood) -> Option<Self> {
+        match mood {
+            Mood::Answer => None,
+            Mood::Silent => Some(Self::Dead),
+            Mood::Refuse => {
+                Some(Self::Refuses { code: 503, reason: "Service Unavailable", ring_ms: 0 })
+            }
+        }
+    }
+
     /// The behaviour of `number` (anything that is not a digit is passed over). `ring_ms` stands in
     /// for the usual ringing times.
     pub(crate) fn of(number: &str, ring_ms: Option<u64>) -> Self {

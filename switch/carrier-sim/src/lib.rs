@@ -30,7 +30,7 @@
 //! reason its parser takes nearly anything, while what it writes follows the RFCs.
 //!
 //! Not spoken: TLS, IPv6 names, reliable provisional responses (an INVITE that requires any
-//! extension gets 420), INVITEs without an offer (488), digest challenges, RTCP.
+//! extension gets 420), INVITEs without an offer (488), digest challenges but for REGISTER, RTCP.
 
 mod address;
 mod call;
@@ -49,6 +49,7 @@ mod mouth;
 mod network;
 mod options;
 mod ports;
+mod registrar;
 mod rtp;
 mod sdp;
 mod sounds;

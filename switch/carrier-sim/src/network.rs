@@ -6,6 +6,7 @@ use crate::events::Events;
 use crate::media::{News, Scratch};
 use crate::options::Options;
 use crate::ports::Ports;
+use crate::registrar::Registrar;
 use crate::sounds::Sounds;
 use crate::wire::{Route, Wire};
 
@@ -25,6 +26,7 @@ pub(crate) struct Network {
     /// Empty between calls; kept for its memory.
     pub(crate) news: Vec<News>,
     pub(crate) sounds: Sounds,
+    pub(crate) registrar: Registrar,
 }
 
 impl Network {
@@ -50,6 +52,7 @@ impl Network {
             scratch: Scratch::default(),
             news: Vec::new(),
             sounds: Sounds::new(),
+            registrar: Registrar::default(),
         }
     }
 

@@ -56,9 +56,40 @@ pub struct Options {
     #[arg(long, default_value_t = 60, value_name = "S")]
     pub media_timeout_s: u64,
 
+    /// User that must prove its password to register; without it everybody may
+    #[arg(long, value_name = "USER", requires = "register_password")]
+    pub register_user: Option<String>,
+
+    /// The password of --register-user
+    #[arg(long, value_name = "PASSWORD", requires = "register_user")]
+    pub register_password: Option<String>,
+
+    /// Shortest registration that is taken, seconds; shorter ones get 423
+    #[arg(long = "min-expires", default_value_t = 60, value_name = "S")]
+    pub min_expires_s: u32,
+
+    /// What becomes of OPTIONS
+    #[arg(long = "options", value_enum, default_value_t = Mood::Answer)]
+    pub to_options: Mood,
+
+    /// What becomes of INVITEs, whatever the number
+    #[arg(long = "invites", value_enum, default_value_t = Mood::Answer)]
+    pub to_invites: Mood,
+
     /// Makes tags, streams and losses repeatable
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// How the network treats requests of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mood {
+    /// As it should
+    Answer,
+    /// It never replies
+    Silent,
+    /// With 503
+    Refuse,
 }
 
 /// How a pressed key travels.

@@ -14,14 +14,21 @@ mod peer;
 mod prompt;
 mod recovery;
 mod termination;
+mod trace;
+mod trunk;
 
 pub use codec::{Codec, UnknownCodec};
 pub use command::{Command, Dial, HangUpWhy, KeySource, Play, PlayId, PlayItem};
 pub use event::{Event, EventKind, Media, MediaFigures, PlayEnd};
-pub use peer::{Credentials, IdentityHeader, Peer, Transport};
+pub use peer::{
+    Credentials, IdentityHeader, Peer, Refresher, ReliableProvisionals, SessionTimer, TlsTrust,
+    Transport,
+};
 pub use prompt::{Prompt, SAMPLE_RATE_HZ};
 pub use recovery::{DialogState, Orphan, ReapOutcome};
 pub use termination::{Termination, TerminationKind};
+pub use trace::{SipTrace, TraceDirection};
+pub use trunk::{Registering, TrunkEvent, TrunkEventKind, TrunkPlan};
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,6 +73,10 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// [`Overloaded`] when the engine's queue is full. The command was then not taken.
     fn send(&self, command: Command) -> Result<(), Overloaded>;
+
+    /// Says which trunks to keep up. Replaces what was said before: a trunk that is as it was goes
+    /// on undisturbed, one that is gone is unregistered. Calls are not touched.
+    fn keep_trunks(&self, trunks: Vec<TrunkPlan>);
 }
 
 /// Where an engine delivers its events. Implementations must not block: they are called from the
@@ -73,6 +84,17 @@ pub trait Engine: Send + Sync + 'static {
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one event. Events of one leg arrive in the order in which they happened.
     fn deliver(&self, event: Event);
+
+    /// Takes what happened to a trunk. Events of one trunk arrive in order.
+    fn trunk(&self, event: TrunkEvent);
+
+    /// Whether [`EventSink::trace`] is to be called for a leg's messages.
+    fn wants_trace(&self) -> bool {
+        false
+    }
+
+    /// Takes a SIP message of a leg. May be dropped: nothing hangs on it.
+    fn trace(&self, _message: SipTrace) {}
 }
 
 /// The engine's queue is full: fault of the platform (too much work for this node).

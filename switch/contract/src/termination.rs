@@ -33,6 +33,12 @@ pub enum TerminationKind {
     NoCommonMedia,
     /// The trunk's address cannot be resolved or its connection not made.
     Unreachable,
+    /// The connection to the trunk broke after it had replied to the INVITE and before an answer:
+    /// whether a phone rings is not known, so nobody else may be tried.
+    ConnectionLost,
+    /// A session timer ran out without a refresh, or the peer no longer knew the call when it was
+    /// refreshed (RFC 4028 §10).
+    SessionExpired,
     /// A fault of the engine's.
     EngineFault,
 }

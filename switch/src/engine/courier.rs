@@ -4,12 +4,14 @@
 //! a scheme that we do not speak (`sips:`, `tel:`). What would go there goes to the trunk instead,
 //! as session border controllers expect of those they face.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use yunling_switch_contract::Transport;
 
+use super::strays::Standing;
 use crate::sip::call::Hop;
 use crate::sip::fields::UriParts;
 use crate::sip::stack::{Stack, Target, Unreachable};
@@ -27,6 +29,16 @@ impl Courier {
         Arc::new(Self { stack, errands: Arc::new(Semaphore::new(errands)) })
     }
 
+    /// Whether we deal with whoever is at an address.
+    pub(super) fn standing(&self, source: IpAddr) -> Standing {
+        if self.stack.is_known(source) { Standing::Known } else { Standing::Stranger }
+    }
+
+    /// Waits for something, but not behind the end of the sockets.
+    pub(super) async fn while_open<T>(&self, awaited: impl Future<Output = T>) -> Option<T> {
+        self.stack.while_open(awaited).await
+    }
+
     /// Sends, and waits for whatever that takes: a name's address, a connection.
     pub(super) async fn send(&self, bytes: &[u8], hop: &Hop) -> Result<(), Unreachable> {
         let (uri, usual, otherwise) = match hop {
@@ -34,7 +46,7 @@ impl Courier {
             Hop::Back(target) => return self.stack.send_back(bytes, *target).await,
             Hop::Uri { uri, usual, otherwise } => (uri, *usual, *otherwise),
         };
-        let error = match self.resolve(uri, usual).await {
+        let error = match self.resolve(uri, usual, otherwise).await {
             Ok(target) => match self.stack.send(bytes, target).await {
                 Err(error) if target != otherwise => error,
                 sent => return sent,
@@ -82,25 +94,27 @@ impl Courier {
         let target = match hop {
             Hop::Known(target) | Hop::Back(target) => *target,
             Hop::Uri { uri, usual, otherwise } => match address(uri, *usual) {
-                Ok((host, port, transport)) => {
-                    self.stack.resolve_known(host, port, transport)?.unwrap_or(*otherwise)
-                }
+                Ok(place) => self.stack.resolve_known(place, *otherwise)?.unwrap_or(*otherwise),
                 Err(_) => *otherwise,
             },
         };
         self.stack.is_linked(&target).then_some(target)
     }
 
-    async fn resolve(&self, uri: &str, usual: Transport) -> Result<Target, Unreachable> {
-        let (host, port, transport) = address(uri, usual)?;
-        self.stack.resolve(host, port, transport).await
+    async fn resolve(
+        &self,
+        uri: &str,
+        usual: Transport,
+        trunk: Target,
+    ) -> Result<Target, Unreachable> {
+        self.stack.resolve(address(uri, usual)?, trunk).await
     }
 }
 
-/// Host, port and transport of a URI (RFC 3263 §4, without its DNS records).
-fn address(uri: &str, usual: Transport) -> Result<(&str, u16, Transport), Unreachable> {
+/// Host, port and transport of a URI (RFC 3263 §4.1).
+fn address(uri: &str, usual: Transport) -> Result<(&str, Option<u16>, Transport), Unreachable> {
     let parts = UriParts::parse(uri).ok_or_else(|| Unreachable::Uri(uri.to_owned()))?;
-    Ok((parts.host, parts.port.unwrap_or(5060), parts.transport.unwrap_or(usual)))
+    Ok((parts.host, parts.port, parts.transport.unwrap_or(usual)))
 }
 
 fn logged(sent: Result<(), Unreachable>) {
@@ -121,9 +135,9 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::config::SipListen;
+    use crate::config::{FloodLimits, SipListen};
     use crate::engine::strays::{self, Stray};
-    use crate::sip::stack::Message;
+    use crate::sip::stack::{Belongs, Message, Questions, StackConfig};
     use crate::sip::timers::Timers;
     use crate::supervision::Vitals;
 
@@ -137,12 +151,23 @@ mod tests {
             advertised: None,
         });
         let (timers, vitals) = (Timers::default(), Vitals::default());
-        let nobody = Box::new(|_, _| ());
-        let stack = Stack::bind(&listen, "x".into(), &timers, &vitals, nobody).await.unwrap();
-        Arc::new(stack.with_resolver(Box::new(|host| match host.as_str() {
-            "slow" => std::future::pending().boxed(),
-            _ => async { Err(std::io::ErrorKind::NotFound.into()) }.boxed(),
-        })))
+        let nobody = Box::new(|_, _| Belongs::ToNobody);
+        let config = StackConfig {
+            listen: &listen,
+            tls: None,
+            dns: None,
+            user_agent: "x",
+            flood: FloodLimits::default(),
+            timers: &timers,
+        };
+        let stack = Stack::bind(config, &vitals, nobody).await.unwrap();
+        Arc::new(stack.with_resolver(Questions {
+            addresses: Box::new(|host| match host.as_str() {
+                "slow" => std::future::pending().boxed(),
+                _ => async { Err(std::io::ErrorKind::NotFound.into()) }.boxed(),
+            }),
+            services: Box::new(|_| async { Err(std::io::ErrorKind::NotFound.into()) }.boxed()),
+        }))
     }
 
     async fn socket() -> (UdpSocket, SocketAddr) {

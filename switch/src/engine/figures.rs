@@ -1,5 +1,6 @@
 //! Metrics of the signalling. No labels of tenants or trunks: their number has no limit.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use yunling_switch_contract::TerminationKind;
@@ -35,6 +36,13 @@ pub(super) fn leg_panicked() {
     metrics::counter!("switch_leg_panics_total").increment(1);
 }
 
+/// A response that asks for a trunk's password came from an address that is not the trunk's, and was
+/// dropped: somebody wants the password, or the trunk answers from elsewhere than it is called at.
+pub(super) fn foreign_challenge(source: SocketAddr) {
+    tracing::debug!(%source, "a challenge from an address that is not the trunk's was dropped");
+    metrics::counter!("switch_sip_dropped_total", "why" => "foreign_challenge").increment(1);
+}
+
 const fn outcome(kind: TerminationKind) -> &'static str {
     match kind {
         TerminationKind::Rejected => "rejected",
@@ -45,6 +53,8 @@ const fn outcome(kind: TerminationKind) -> &'static str {
         TerminationKind::RemoteBye => "remote_bye",
         TerminationKind::NoCommonMedia => "no_common_media",
         TerminationKind::Unreachable => "unreachable",
+        TerminationKind::ConnectionLost => "connection_lost",
+        TerminationKind::SessionExpired => "session_expired",
         TerminationKind::EngineFault => "engine_fault",
     }
 }

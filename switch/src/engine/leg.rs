@@ -23,7 +23,7 @@ use crate::media::{Agreed, MediaLeg, NoPorts};
 use crate::sdp::{Agreement, Session};
 use crate::sip::call::{Call, Output, Purpose, Sending};
 use crate::sip::invite::Invite;
-use crate::sip::stack::{Stack, Target, Unreachable};
+use crate::sip::stack::{Reached, Target, Unreachable};
 
 /// Runs a leg to its end. A panic ends the leg with `EngineFault`; what the network knows of it
 /// gets one CANCEL or BYE.
@@ -86,7 +86,8 @@ impl Leg {
         };
         // Nothing has left yet: a wish to hang up ends the leg on the spot.
         let prepared = {
-            let mut reaching = pin!(reach(&core.stack, dial));
+            let lot = core.ids.of(&dial.leg, dial.attempt).lot();
+            let mut reaching = pin!(core.stack.reach(&dial.peer, lot));
             loop {
                 tokio::select! {
                     biased;
@@ -96,7 +97,7 @@ impl Leg {
                 }
             }
         };
-        let (trunk, lost) = match prepared {
+        let Reached { target: trunk, party, lost } = match prepared {
             Ok(Ok(reached)) => reached,
             Ok(Err(error)) => {
                 return self.end_with(TerminationKind::Unreachable, &error.to_string()).await;
@@ -106,7 +107,6 @@ impl Leg {
             }
             Err(_) => return self.end_with(TerminationKind::Cancelled, "").await,
         };
-        let party = core.stack.local_party(&trunk);
         let invite = Invite::new(
             &core.ids,
             &dial.leg,
@@ -116,6 +116,8 @@ impl Leg {
             party,
         );
         self.inbox = Some(Registry::open_inbox(&core.registry, &invite.ids.call_id));
+        let call_id = &invite.ids.call_id;
+        let _followed = core.tracer.follow(call_id, dial.owner, &dial.leg, dial.attempt);
         self.trunk = Some(trunk);
         self.dialled_at = Instant::now();
         let session = Session::new(invite.ids.session_id(), local, dial.codecs.clone());
@@ -206,7 +208,8 @@ impl Leg {
                     if let Some((purpose, error)) = self.send(sending).await {
                         let mut more = Vec::new();
                         if let Some(call) = &mut self.call {
-                            call.on_send_failed(purpose, &error.to_string(), &mut more);
+                            let now = Instant::now();
+                            call.on_send_failed(purpose, &error.to_string(), now, &mut more);
                         }
                         outputs.extend(more);
                     }
@@ -235,8 +238,10 @@ impl Leg {
                 Output::Key(key) => {
                     self.report.deliver(EventKind::Key { key, source: KeySource::Info });
                 }
+                Output::ForeignChallenge(source) => figures::foreign_challenge(source),
                 Output::StopMedia => self.close_media().await,
                 Output::Ended(termination) => {
+                    self.blame_server(&termination);
                     if termination.sip_code.is_some() {
                         self.on_reply();
                     }
@@ -257,6 +262,17 @@ impl Leg {
         let error = courier.send(&bytes, &hop).await.err()?;
         tracing::debug!(?purpose, %error, "a SIP message could not be sent");
         Some((purpose, error))
+    }
+
+    /// A server that was silent, or that answered 503 before all else, is left out of the next
+    /// calls for some seconds, if its trunk has others (RFC 3263 §4.3).
+    fn blame_server(&self, termination: &Termination) {
+        let unavailable = termination.sip_code == Some(503) && !self.replied;
+        if let Some(trunk) = &self.trunk
+            && (unavailable || termination.kind == TerminationKind::NoReply && !self.replied)
+        {
+            self.core.stack.shun(trunk);
+        }
     }
 
     fn on_reply(&mut self) {
@@ -323,17 +339,6 @@ impl Leg {
         }
         self.end_with(TerminationKind::EngineFault, "a fault of the engine's").await;
     }
-}
-
-/// Finds the trunk, and connects to it where that takes a connection.
-async fn reach(
-    stack: &Stack,
-    dial: &Dial,
-) -> Result<(Target, Option<CancellationToken>), Unreachable> {
-    let peer = &dial.peer;
-    let target = stack.resolve(&peer.host, peer.port, peer.transport).await?;
-    let lost = stack.connect(&target).await?;
-    Ok((target, lost))
 }
 
 async fn letter(inbox: Option<&mut Inbox>) -> Option<Letter> {

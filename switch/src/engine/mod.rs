@@ -1,6 +1,7 @@
 //! Legs: from a command to its events. `intake` hands commands to legs, `leg` is one leg's task,
 //! `reaper` one orphan's, `registry` knows who is live and which message is whose, `strays`
-//! answers what belongs to nobody, `courier` takes messages to where they belong.
+//! answers what belongs to nobody, `courier` takes messages to where they belong, `trace` shows them
+//! to whoever looks into calls.
 
 mod courier;
 mod figures;
@@ -10,6 +11,10 @@ mod reaper;
 mod registry;
 mod report;
 mod strays;
+mod trace;
+
+#[cfg(test)]
+pub(crate) use strays::{Standing, refusal};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,16 +22,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use yunling_switch_contract::{Command, Engine, EventSink, Overloaded, Transport};
+use yunling_switch_contract::{Command, Engine, EventSink, Overloaded, Transport, TrunkPlan};
 
 use crate::config::{StartError, SwitchConfig};
 use crate::media::{MediaPlane, MediaStartError};
 use crate::sip::ids::IdSource;
-use crate::sip::stack::Stack;
+use crate::sip::stack::{Stack, StackConfig};
 use crate::sip::timers::Timers;
 use crate::supervision::Vitals;
+use crate::trunks::{Office, Trunks};
 use courier::Courier;
-use registry::Registry;
+pub(crate) use registry::{Inbox, Letter, Registry};
+use trace::Tracer;
 
 /// ACKs and responses of legs that may wait for a name's address or a connection: some for every
 /// leg of a busy node.
@@ -52,6 +59,8 @@ struct Core {
     timers: Timers,
     sink: Arc<dyn EventSink>,
     registry: Arc<Registry>,
+    trunks: Trunks,
+    tracer: Arc<Tracer>,
     /// No new calls are taken.
     draining: AtomicBool,
     closed: AtomicBool,
@@ -81,17 +90,27 @@ impl Switch {
         let vitals = Vitals::default();
         let registry = Arc::new(Registry::new(config.timers.t1x64(), strays));
         let routed = Arc::clone(&registry);
-        let stack = Stack::bind(
-            &config.sip_listen,
-            config.user_agent.as_str().into(),
-            &config.timers,
-            &vitals,
-            Box::new(move |message, back| routed.route(message, back)),
-        )
-        .await?;
+        let sockets = StackConfig {
+            listen: &config.sip_listen,
+            tls: config.tls.as_ref(),
+            dns: config.dns.as_deref(),
+            user_agent: &config.user_agent,
+            flood: config.flood,
+            timers: &config.timers,
+        };
+        let on_message = Box::new(move |message, back| routed.route(message, back));
+        let stack = Stack::bind(sockets, &vitals, on_message).await?;
         let stack = Arc::new(stack);
+        let tracer = Tracer::new(Arc::clone(&sink), config.timers.t1x64());
+        stack.watch(Arc::clone(&tracer) as _);
         strays::answer(&vitals, stray_queue, Courier::new(Arc::clone(&stack), strays::ERRANDS));
         Registry::sweep(&vitals, Arc::downgrade(&registry));
+        let trunks = Trunks::new(Office {
+            stack: Arc::clone(&stack),
+            registry: Arc::clone(&registry),
+            timers: config.timers,
+            sink: Arc::clone(&sink),
+        });
         let core = Arc::new(Core {
             courier: Courier::new(Arc::clone(&stack), ERRANDS),
             stack,
@@ -101,6 +120,8 @@ impl Switch {
             timers: config.timers,
             sink,
             registry,
+            trunks,
+            tracer,
             draining: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
@@ -131,13 +152,15 @@ impl Switch {
         self.core.registry.wait_until_idle(patience).await
     }
 
-    /// Hangs up what is live, waits for the farewells (some seconds at most), and closes the
-    /// sockets and the media plane.
+    /// Hangs up what is live, takes registrations back, waits for the farewells (some seconds at
+    /// most), and closes the sockets and the media plane.
     pub async fn close(&self) {
         self.core.draining.store(true, Ordering::Release);
         self.core.registry.hang_up_all();
         let patience = self.core.timers.farewell + Duration::from_secs(1);
-        if !self.core.registry.wait_until_idle(patience).await {
+        let idle = self.core.registry.wait_until_idle(patience);
+        let (idle, ()) = tokio::join!(idle, self.core.trunks.close(patience));
+        if !idle {
             tracing::warn!(legs = self.live_legs(), "closing over legs that did not end in time");
         }
         self.core.closed.store(true, Ordering::Release);
@@ -152,5 +175,9 @@ impl Engine for Switch {
             return Err(Overloaded);
         }
         self.commands.try_send(command).map_err(|_| Overloaded)
+    }
+
+    fn keep_trunks(&self, trunks: Vec<TrunkPlan>) {
+        self.core.trunks.keep(trunks);
     }
 }

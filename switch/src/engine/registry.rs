@@ -15,7 +15,7 @@ use yunling_switch_contract::{HangUpWhy, LegId, Owner, PlayId, PlayItem};
 
 use super::strays::{Stray, StraySender};
 use crate::sip::call::{Hop, Late, Remains};
-use crate::sip::stack::{Message, Method, Start, Target};
+use crate::sip::stack::{Belongs, Message, Method, Start, Target};
 use crate::supervision::Vitals;
 
 /// Messages that may wait for one leg. Beyond, they are dropped, as the network might have: their
@@ -29,7 +29,7 @@ const COMMANDS: usize = 64;
 const SHARDS: usize = 16;
 
 /// A message for a call.
-pub(super) type Letter = Box<(Message, Target)>;
+pub(crate) type Letter = Box<(Message, Target)>;
 
 /// What a leg can be asked for while it lives. Hanging up is not among them: see [`HangUpLatch`].
 pub(super) enum LegCommand {
@@ -77,7 +77,7 @@ pub(super) struct LegEnds {
 }
 
 /// A call's messages. When it is dropped, by whatever way, the call's remains answer for it.
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     letters: mpsc::Receiver<Letter>,
     registry: Arc<Registry>,
     call_id: String,
@@ -86,7 +86,7 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// The next message.
-    pub(super) async fn recv(&mut self) -> Option<Letter> {
+    pub(crate) async fn recv(&mut self) -> Option<Letter> {
         self.letters.recv().await
     }
 
@@ -113,7 +113,7 @@ enum Route {
 }
 
 /// See the module's head.
-pub(super) struct Registry {
+pub(crate) struct Registry {
     legs: Mutex<HashMap<LegId, LegEntry>>,
     live: AtomicUsize,
     idle: Notify,
@@ -223,7 +223,7 @@ impl Registry {
     }
 
     /// Gives a call's messages to whoever holds the inbox.
-    pub(super) fn open_inbox(registry: &Arc<Self>, call_id: &str) -> Inbox {
+    pub(crate) fn open_inbox(registry: &Arc<Self>, call_id: &str) -> Inbox {
         let (sender, letters) = mpsc::channel(INBOX);
         registry.shard(call_id).lock().insert(call_id.to_owned(), Route::Live(sender));
         let remains = Remains::default();
@@ -237,29 +237,34 @@ impl Registry {
     }
 
     /// Takes a message to its call, or to those who answer for nobody's.
-    pub(super) fn route(&self, message: Message, back: Target) {
-        let late = match self.shard(message.call_id()).lock().get(message.call_id()) {
+    pub(super) fn route(&self, message: Message, back: Target) -> Belongs {
+        let (belongs, late) = match self.shard(message.call_id()).lock().get(message.call_id()) {
             Some(Route::Live(inbox)) => {
                 if let Err(mpsc::error::TrySendError::Full(_)) =
                     inbox.try_send(Box::new((message, back)))
                 {
                     metrics::counter!("switch_sip_dropped_total", "why" => "inbox").increment(1);
                 }
-                return;
+                return Belongs::ToACall;
             }
-            Some(Route::Gone(remains)) => remains.on_message(&message),
-            None => Late::NoSuchCall,
+            Some(Route::Gone(remains)) => (Belongs::ToACall, remains.on_message(&message)),
+            None => (Belongs::ToNobody, Late::NoSuchCall),
         };
         let stray = match late {
             Late::Repeat(bytes, hop) => Stray::Send(bytes, hop),
             Late::RepeatBack(bytes) => Stray::Send(bytes, Hop::Back(back)),
-            Late::Ignore => return,
+            Late::Ignore => return belongs,
             Late::NoSuchCall => match message.start() {
-                Start::Request(Method::Ack) | Start::Response { .. } => return,
+                Start::Request(Method::Ack) | Start::Response { .. } => {
+                    // Nobody waits for an answer to these.
+                    metrics::counter!("switch_sip_dropped_total", "why" => "nobody").increment(1);
+                    return belongs;
+                }
                 Start::Request(_) => Stray::Refuse(Box::new(message), back),
             },
         };
         self.strays.give(stray);
+        belongs
     }
 
     /// Forgets remains as they expire, until the engine is gone.

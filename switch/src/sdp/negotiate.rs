@@ -184,7 +184,13 @@ mod tests {
              m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
         );
-        assert!(session.offer().contains("o=- 7 2 IN"));
+        let offer = session.offer();
+        assert!(offer.contains("o=- 7 1 IN"), "nothing has changed");
+        let held = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\na=sendonly\r\n");
+        let (_, answer) = take_offer(&held, &mut session).unwrap();
+        assert!(answer.contains("o=- 7 2 IN"), "{answer}");
+        assert_eq!(session.current(), answer);
+        assert_eq!(session.offer(), offer.replace("o=- 7 1 IN", "o=- 7 3 IN"));
     }
 
     /// One media section after another; what an answer with it leads to.

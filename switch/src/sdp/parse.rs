@@ -42,7 +42,8 @@ impl<'a> Media<'a> {
     }
 }
 
-/// Reads a description; nothing if it does not begin as one.
+/// Reads a description; nothing if it does not begin as one, or holds what no line may (RFC 8866
+/// §9, `byte-string`): pieces of it are repeated in our answer.
 pub(super) fn parse(text: &str) -> Option<Description<'_>> {
     let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     if !lines.next()?.starts_with("v=") {
@@ -52,6 +53,9 @@ pub(super) fn parse(text: &str) -> Option<Description<'_>> {
     let mut session_address = None;
     let mut session_direction = Direction::SendReceive;
     for line in lines {
+        if line.contains(['\0', '\r']) {
+            return None;
+        }
         let Some((kind, value)) = line.split_once('=') else { continue };
         match (kind, description.media.last_mut()) {
             ("m", _) => {

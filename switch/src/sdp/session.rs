@@ -17,6 +17,8 @@ pub(crate) struct Session {
     version: u32,
     local: SocketAddr,
     codecs: Vec<Codec>,
+    /// The media lines of the last description that we wrote.
+    media: String,
 }
 
 /// An `m=` line of an answer.
@@ -37,7 +39,7 @@ pub(super) enum AnswerLine<'a> {
 impl Session {
     /// Begins a session. `id` tells it from others of this host (RFC 8866 §5.2).
     pub(crate) fn new(id: u32, local: SocketAddr, codecs: Vec<Codec>) -> Self {
-        Self { id, version: 0, local, codecs }
+        Self { id, version: 0, local, codecs, media: String::new() }
     }
 
     /// The codecs that we speak on this leg, in order of preference.
@@ -47,7 +49,7 @@ impl Session {
 
     /// An offer of all that we speak.
     pub(crate) fn offer(&mut self) -> String {
-        let mut text = self.head();
+        let mut text = String::with_capacity(512);
         let _infallible = write!(text, "m=audio {} RTP/AVP", self.local.port());
         for codec in &self.codecs {
             let _infallible = write!(text, " {}", codec.payload_type());
@@ -59,12 +61,12 @@ impl Session {
         }
         push_telephone_event(&mut text, TELEPHONE_EVENT);
         text.push_str("a=ptime:20\r\na=sendrecv\r\n");
-        text
+        self.describe(text)
     }
 
     /// An answer of these lines.
     pub(super) fn answer(&mut self, lines: &[AnswerLine<'_>]) -> String {
-        let mut text = self.head();
+        let mut text = String::with_capacity(512);
         for line in lines {
             match line {
                 AnswerLine::Audio { protocol, codec, payload_type, telephone_event, direction } => {
@@ -86,18 +88,28 @@ impl Session {
                 }
             }
         }
-        text
+        self.describe(text)
     }
 
-    /// Session-level lines, the version counted up (RFC 3264 §8).
-    fn head(&mut self) -> String {
-        self.version += 1;
+    /// The description that we sent last, as it was: what a re-INVITE offers that is only to refresh
+    /// the session.
+    pub(crate) fn current(&self) -> String {
         let ip = self.local.ip();
         let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
         format!(
-            "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n",
-            self.id, self.version
+            "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n{}",
+            self.id, self.version, self.media
         )
+    }
+
+    /// A description of these media, its version counted up if they are others than before
+    /// (RFC 3264 §8).
+    fn describe(&mut self, media: String) -> String {
+        if self.media != media {
+            self.version += 1;
+            self.media = media;
+        }
+        self.current()
     }
 }
 

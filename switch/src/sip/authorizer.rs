@@ -2,7 +2,7 @@
 
 use yunling_switch_contract::Credentials;
 
-use super::digest::{Attempt, Challenge};
+use super::digest::{Attempt, Challenge, Unspoken};
 use super::stack::Message;
 
 /// How often a request may be sent in all: once as it is, and for each of 401 and 407 once with the
@@ -18,17 +18,50 @@ enum Place {
     Proxy,
 }
 
+/// Why a request is not sent again with an answer. Told as what the trunk does: the fault is the
+/// trunk's, or that of its settings here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The response is no 401 or 407.
+    #[error("was not a challenge")]
+    NoChallenge,
+    #[error("asks for a password, and none is set for it")]
+    NoPassword,
+    #[error("refuses the user name or the password that are set for it")]
+    Refused,
+    #[error("calls every nonce stale that it gave itself")]
+    Loop,
+    #[error(transparent)]
+    Unspoken(#[from] Unspoken),
+}
+
+/// What was tried for one request: a password once, and once more if only the nonce was stale.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tries {
+    server: Tried,
+    proxy: Tried,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tried {
+    #[default]
+    Nothing,
+    Once,
+    WithFreshNonce,
+}
+
 #[derive(Debug)]
 struct Known {
     place: Place,
     challenge: Challenge,
     /// Requests that this nonce was used in.
     uses: u32,
-    answered_here: bool,
-    refreshed_here: bool,
 }
 
 /// The challenges of one call, so that later requests carry an answer unasked (RFC 3261 §22.3).
+///
+/// A password's digest must not get to a stranger who chose the nonce: see that a challenge came
+/// from the trunk itself before it is given to [`Authorizer::take`].
 #[derive(Debug)]
 pub(crate) struct Authorizer {
     credentials: Option<Credentials>,
@@ -41,42 +74,48 @@ impl Authorizer {
         Self { credentials, cnonce, known: Vec::new() }
     }
 
-    /// Begins another request of the call: it may be challenged anew.
-    pub(crate) fn begin(&mut self) {
-        for known in &mut self.known {
-            (known.answered_here, known.refreshed_here) = (false, false);
-        }
+    /// Whether there is a password that a challenge could be answered with.
+    pub(crate) fn has_password(&self) -> bool {
+        self.credentials.is_some()
     }
 
-    /// Takes a 401 or 407. True: send the request again with [`Authorizer::headers`]. False: there
-    /// is no password, no challenge that we can answer, or the password was refused. A password is
-    /// tried once in a request, and once more if the server says that only the nonce was stale.
-    pub(crate) fn take(&mut self, response: &Message, status: u16) -> bool {
-        let (place, header) = match status {
-            401 => (Place::Server, "WWW-Authenticate"),
-            407 => (Place::Proxy, "Proxy-Authenticate"),
-            _ => return false,
+    /// Takes the final response to a request; `tries` are that request's. Ok: send it again with
+    /// [`Authorizer::headers`].
+    ///
+    /// # Errors
+    /// [`Refusal`] says why that would be of no use.
+    pub(crate) fn take(
+        &mut self,
+        tries: &mut Tries,
+        response: &Message,
+        status: u16,
+    ) -> Result<(), Refusal> {
+        let (place, header, tried) = match status {
+            401 => (Place::Server, "WWW-Authenticate", &mut tries.server),
+            407 => (Place::Proxy, "Proxy-Authenticate", &mut tries.proxy),
+            _ => return Err(Refusal::NoChallenge),
         };
         if self.credentials.is_none() {
-            return false;
+            return Err(Refusal::NoPassword);
         }
-        let Some(challenge) = Challenge::strongest(response.headers(header)) else { return false };
+        let challenge = Challenge::strongest(response.headers(header))?;
         let before = self.known.iter().position(|known| known.place == place);
-        let refreshed_here = match before.map(|at| &self.known[at]) {
-            Some(known) if known.answered_here => {
-                if !challenge.stale || known.refreshed_here {
-                    return false;
-                }
-                true
-            }
-            _ => false,
+        // A nonce that is answered with the wrong digest is not stale, whatever is said of it.
+        let same = before.is_some_and(|at| self.known[at].challenge.nonce() == challenge.nonce());
+        *tried = match *tried {
+            Tried::Nothing => Tried::Once,
+            Tried::Once if challenge.stale && !same => Tried::WithFreshNonce,
+            Tried::Once => return Err(Refusal::Refused),
+            Tried::WithFreshNonce if challenge.stale => return Err(Refusal::Loop),
+            Tried::WithFreshNonce => return Err(Refusal::Refused),
         };
-        let known = Known { place, challenge, uses: 0, answered_here: true, refreshed_here };
         match before {
-            Some(at) => self.known[at] = known,
-            None => self.known.push(known),
+            // Counted on: the same nonce with the same count looks like a replay (RFC 7616 §3.4).
+            Some(at) if same => self.known[at].challenge = challenge,
+            Some(at) => self.known[at] = Known { place, challenge, uses: 0 },
+            None => self.known.push(Known { place, challenge, uses: 0 }),
         }
-        true
+        Ok(())
     }
 
     /// The headers for a request; each call counts as a use of the nonces.
@@ -115,24 +154,39 @@ mod tests {
         Authorizer::new(Some(credentials), "c".into())
     }
 
+    /// One request after another, each with what it is challenged with, and what comes of it.
     #[test]
     fn a_password_is_tried_once_and_a_stale_nonce_once_more() {
-        let fresh = "Digest realm=\"r\", nonce=\"1\", qop=\"auth\"";
-        let stale = "Digest realm=\"r\", nonce=\"2\", qop=\"auth\", stale=true";
+        let first = "Digest realm=\"r\", nonce=\"1\", qop=\"auth\"";
+        let other = "Digest realm=\"r\", nonce=\"2\", qop=\"auth\"";
+        let stale = "Digest realm=\"r\", nonce=\"3\", qop=\"auth\", stale=true";
+        let stale_again = "Digest realm=\"r\", nonce=\"4\", qop=\"auth\", stale=true";
+        let feigned = "Digest realm=\"r\", nonce=\"1\", qop=\"auth\", stale=true";
+        let rows: [&[(&str, Result<(), Refusal>)]; 5] = [
+            &[(first, Ok(())), (first, Err(Refusal::Refused))],
+            &[(first, Ok(())), (other, Err(Refusal::Refused))],
+            &[(first, Ok(())), (feigned, Err(Refusal::Refused))],
+            &[(first, Ok(())), (stale, Ok(())), (stale_again, Err(Refusal::Loop))],
+            &[(first, Ok(())), (stale, Ok(())), (other, Err(Refusal::Refused))],
+        ];
         let mut auth = authorizer();
-        assert!(auth.take(&challenged(401, fresh), 401));
-        assert!(!auth.take(&challenged(401, fresh), 401), "the password was refused");
-        assert!(auth.take(&challenged(401, stale), 401));
-        assert!(!auth.take(&challenged(401, stale), 401), "stale twice is a loop");
-        auth.begin();
-        assert!(auth.take(&challenged(401, fresh), 401), "another request is another matter");
+        for row in rows {
+            // Another request is another matter, even in the same call.
+            let mut tries = Tries::default();
+            for (challenge, expected) in row {
+                let taken = auth.take(&mut tries, &challenged(401, challenge), 401);
+                assert_eq!(taken, *expected, "{challenge}");
+            }
+        }
     }
 
     #[test]
     fn a_proxy_and_a_server_may_both_ask() {
-        let mut auth = authorizer();
-        assert!(auth.take(&challenged(407, "Digest realm=\"p\", nonce=\"1\", qop=auth"), 407));
-        assert!(auth.take(&challenged(401, "Digest realm=\"s\", nonce=\"2\", qop=auth"), 401));
+        let (mut auth, mut tries) = (authorizer(), Tries::default());
+        let proxy = challenged(407, "Digest realm=\"p\", nonce=\"1\", qop=auth");
+        assert!(auth.take(&mut tries, &proxy, 407).is_ok());
+        let server = challenged(401, "Digest realm=\"s\", nonce=\"2\", qop=auth");
+        assert!(auth.take(&mut tries, &server, 401).is_ok());
         let headers = auth.headers("INVITE", "sip:x");
         assert_eq!(
             headers.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
@@ -140,27 +194,54 @@ mod tests {
         );
         assert!(headers[0].1.contains("nc=00000001"));
         assert!(auth.headers("BYE", "sip:x")[0].1.contains("nc=00000002"));
+        // Challenged anew with the nonce that it has had: the count goes on.
+        assert!(auth.take(&mut Tries::default(), &server, 401).is_ok());
+        assert!(auth.headers("BYE", "sip:x")[1].1.contains("nc=00000003"));
     }
 
     /// A proxy and a server that ask for as much as they can.
     #[test]
     fn no_request_is_sent_more_often_than_is_said() {
-        let mut auth = authorizer();
+        let (mut auth, mut tries) = (authorizer(), Tries::default());
         let mut sendings = 1;
         for (status, realm) in [(407, "p"), (401, "s")] {
             for nonce in 0..9 {
                 let challenge = format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", stale=true");
-                sendings += u32::from(auth.take(&challenged(status, &challenge), status));
+                let taken = auth.take(&mut tries, &challenged(status, &challenge), status);
+                sendings += u32::from(taken.is_ok());
             }
         }
         assert_eq!(sendings, MOST_SENDINGS);
     }
 
     #[test]
-    fn without_a_password_or_a_usable_challenge_nothing_is_tried() {
+    fn what_stands_in_the_way_is_told() {
         let fresh = "Digest realm=\"r\", nonce=\"1\"";
-        assert!(!Authorizer::new(None, String::new()).take(&challenged(401, fresh), 401));
-        assert!(!authorizer().take(&challenged(401, "Basic realm=\"r\""), 401));
-        assert!(!authorizer().take(&challenged(401, fresh), 403));
+        let rows = [
+            (None, 401, fresh, "asks for a password, and none is set for it"),
+            (Some(()), 403, fresh, "was not a challenge"),
+            (Some(()), 401, "Basic realm=\"r\"", "sends no digest challenge that can be read"),
+            (
+                Some(()),
+                407,
+                "Digest realm=\"r\", nonce=\"1\", algorithm=SHA-512-256",
+                "asks for the digest algorithm SHA-512-256; MD5 and SHA-256 are spoken here",
+            ),
+            (
+                Some(()),
+                401,
+                "Digest realm=\"r\", nonce=\"1\", qop=\"auth-int\"",
+                "asks for the digest protection auth-int; auth is spoken here",
+            ),
+        ];
+        for (password, status, challenge, expected) in rows {
+            let mut auth = match password {
+                Some(()) => authorizer(),
+                None => Authorizer::new(None, String::new()),
+            };
+            let response = challenged(status, challenge);
+            let refusal = auth.take(&mut Tries::default(), &response, status).err();
+            assert_eq!(refusal.map(|r| r.to_string()).as_deref(), Some(expected), "{challenge}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A confirmed dialog (RFC 3261 §12): its state, and the requests that we send within it.
+//! A dialog, early or confirmed (RFC 3261 §12): its state, and the requests that we send within it.
 
 use bytes::Bytes;
 use yunling_switch_contract::DialogState;
@@ -10,7 +10,11 @@ use super::ids::CallIds;
 use super::invite::{Invite, LocalParty};
 use super::stack::{Message, Method, Target};
 
-/// A dialog that a 2xx made.
+/// How far the numbers of a restored dialog are ahead of the stored ones, which are from the answer:
+/// a call may have been refreshed ten thousand times since.
+const RESTORED_GAP: u32 = 20_000;
+
+/// A dialog that a 2xx made, or a provisional response with a To tag.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialog {
     state: DialogState,
@@ -20,7 +24,7 @@ pub(crate) struct Dialog {
 }
 
 impl Dialog {
-    /// The dialog that a 2xx to our INVITE makes (§12.1.2). A peer that names no Contact is called
+    /// The dialog that a response to our INVITE makes (§12.1.2). A peer that names no Contact is called
     /// back where it was called, one without a To tag is taken as one from before tags.
     pub(crate) fn of_answer(invite: &Invite, answer: &Message, trunk: Target) -> Self {
         let mut routes: Vec<String> =
@@ -41,11 +45,12 @@ impl Dialog {
 
     /// A dialog as it was stored, to be ended by another process than the one that began it.
     pub(crate) fn restored(
-        state: DialogState,
+        mut state: DialogState,
         ids: CallIds,
         local: LocalParty,
         trunk: Target,
     ) -> Self {
+        state.local_cseq = state.local_cseq.saturating_add(RESTORED_GAP);
         Self { state, ids, local, trunk }
     }
 
@@ -58,6 +63,26 @@ impl Dialog {
     pub(crate) fn owns(&self, request: &Message) -> bool {
         request.tag_of_from().unwrap_or_default() == self.state.remote_tag
             && request.tag_of_to() == Some(self.state.local_tag.as_str())
+    }
+
+    /// Whether a response is to our request of this method within this dialog, the one with its
+    /// CSeq: nobody else knows the branch. A peer from before tags may have learned of them.
+    pub(crate) fn is_answered_by(&self, response: &Message, method: Method) -> bool {
+        let branch = self.branch(method, response.cseq());
+        response.branch() == Some(branch.as_str())
+            && response.tag_of_from() == Some(self.state.local_tag.as_str())
+            && (self.state.remote_tag.is_empty()
+                || response.tag_of_to() == Some(self.state.remote_tag.as_str()))
+    }
+
+    /// The peer's tag.
+    pub(crate) fn remote_tag(&self) -> &str {
+        &self.state.remote_tag
+    }
+
+    /// Goes on from the numbers that the early dialog of the same branch had come to.
+    pub(crate) fn continue_from(&mut self, early: &Self) {
+        self.state.local_cseq = self.state.local_cseq.max(early.state.local_cseq);
     }
 
     /// Takes the new Contact of a target refresh (§12.2).
@@ -90,9 +115,16 @@ impl Dialog {
         if self.first_route_is_strict() { self.next_hop() } else { &self.state.remote_target }
     }
 
-    /// The ACK of a 2xx to our INVITE (§13.2.2.4): with the answers that the INVITE carried.
+    /// The ACK of a 2xx to an INVITE (§13.2.2.4): with the answers that the INVITE carried.
     pub(crate) fn ack(&self, cseq: u32, authorization: &[(&'static str, String)]) -> Bytes {
-        self.request(Method::Ack, cseq, authorization, None)
+        let branch = self.branch(Method::Ack, cseq);
+        self.request(Method::Ack, cseq, &branch, authorization).bare()
+    }
+
+    /// The ACK of a final response of 300 and above to a re-INVITE (§17.1.1.3).
+    pub(crate) fn ack_of_failure(&self, cseq: u32) -> Bytes {
+        let branch = self.branch(Method::Invite, cseq);
+        self.request(Method::Ack, cseq, &branch, &[]).bare()
     }
 
     /// A BYE with a new CSeq, which the dialog keeps.
@@ -101,21 +133,34 @@ impl Dialog {
         authorization: &[(&'static str, String)],
         reason: Option<&str>,
     ) -> Bytes {
+        self.next_request(Method::Bye, authorization).maybe("Reason", reason).bare()
+    }
+
+    /// Another request with a new CSeq, which the dialog keeps.
+    pub(crate) fn next_request(
+        &mut self,
+        method: Method,
+        authorization: &[(&'static str, String)],
+    ) -> Composer {
         self.state.local_cseq += 1;
-        self.request(Method::Bye, self.state.local_cseq, authorization, reason)
+        let cseq = self.state.local_cseq;
+        self.request(method, cseq, &self.branch(method, cseq), authorization)
+    }
+
+    fn branch(&self, method: Method, cseq: u32) -> String {
+        self.ids.branch_in_dialog(method.as_str(), cseq, &self.state.remote_tag)
     }
 
     fn request(
         &self,
         method: Method,
         cseq: u32,
+        branch: &str,
         authorization: &[(&'static str, String)],
-        reason: Option<&str>,
-    ) -> Bytes {
+    ) -> Composer {
         let state = &self.state;
-        let branch = self.ids.branch_in_dialog(method.as_str(), cseq, &state.remote_tag);
         let mut request = Composer::request(method, self.request_uri())
-            .header("Via", self.local.via(&branch))
+            .header("Via", self.local.via(branch))
             .header("Max-Forwards", 70);
         if self.first_route_is_strict() {
             // §12.2.1.1: a strict router takes its own URI from the request line and finds the
@@ -140,7 +185,7 @@ impl Dialog {
         for (name, value) in authorization {
             request = request.header(name, value);
         }
-        request.maybe("Reason", reason).bare()
+        request
     }
 
     fn first_route_is_strict(&self) -> bool {

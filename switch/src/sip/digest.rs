@@ -27,6 +27,20 @@ impl Hash {
     }
 }
 
+/// Why a challenge cannot be answered, told as what its sender does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unspoken {
+    /// Another scheme, or no realm or nonce in it.
+    #[error("sends no digest challenge that can be read")]
+    Unreadable,
+    /// An algorithm that we do not have.
+    #[error("asks for the digest algorithm {0}; MD5 and SHA-256 are spoken here")]
+    Algorithm(String),
+    /// A `qop` without `auth`.
+    #[error("asks for the digest protection {0}; auth is spoken here")]
+    Protection(String),
+}
+
 /// One challenge that we can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Challenge {
@@ -59,22 +73,31 @@ impl Challenge {
     /// The strongest of the challenges that we can answer; `values` are the WWW-Authenticate or
     /// Proxy-Authenticate headers of one response. Of equal ones the first, which is the server's
     /// preference (RFC 7616 §3.7).
-    pub(crate) fn strongest<'a>(values: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let mut best: Option<Self> = None;
-        for challenge in values.filter_map(Self::parse) {
-            if best.as_ref().is_none_or(|found| challenge.hash > found.hash) {
-                best = Some(challenge);
+    ///
+    /// # Errors
+    /// [`Unspoken`], if there is none: why the last digest challenge cannot be answered.
+    pub(crate) fn strongest<'a>(values: impl Iterator<Item = &'a str>) -> Result<Self, Unspoken> {
+        let mut best: Result<Self, Unspoken> = Err(Unspoken::Unreadable);
+        for challenge in values.map(Self::parse) {
+            match (&best, &challenge) {
+                (Ok(found), Ok(other)) if other.hash <= found.hash => {}
+                (Ok(_), Err(_)) | (Err(_), Err(Unspoken::Unreadable)) => {}
+                _ => best = challenge,
             }
         }
         best
     }
 
-    /// Reads one header. Another scheme, an unknown algorithm, a missing realm or nonce, or a `qop`
-    /// without `auth` gives nothing. Values may be quoted or not, wherever they stand.
-    fn parse(value: &str) -> Option<Self> {
-        let (scheme, rest) = value.trim().split_once([' ', '\t'])?;
+    /// The nonce, which tells one challenge from the next.
+    pub(crate) fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// Reads one header. Values may be quoted or not, wherever they stand.
+    fn parse(value: &str) -> Result<Self, Unspoken> {
+        let (scheme, rest) = value.trim().split_once([' ', '\t']).ok_or(Unspoken::Unreadable)?;
         if !scheme.eq_ignore_ascii_case("Digest") {
-            return None;
+            return Err(Unspoken::Unreadable);
         }
         let (mut realm, mut nonce, mut opaque, mut algorithm, mut qop) =
             (None, None, None, None, None);
@@ -97,21 +120,18 @@ impl Challenge {
             Some("md5-sess") => (Hash::Md5, true),
             Some("sha-256") => (Hash::Sha256, false),
             Some("sha-256-sess") => (Hash::Sha256, true),
-            Some(_) => return None,
+            Some(_) => return Err(Unspoken::Algorithm(algorithm.unwrap_or_default())),
         };
-        let qop_auth = match &qop {
+        let offers_auth =
+            |list: &str| list.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth"));
+        let qop_auth = match qop {
             None => false,
-            Some(list) => {
-                let offers_auth = list.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth"));
-                if !offers_auth {
-                    return None;
-                }
-                true
-            }
+            Some(list) if offers_auth(&list) => true,
+            Some(list) => return Err(Unspoken::Protection(list)),
         };
-        Some(Self {
-            realm: realm?,
-            nonce: nonce?,
+        Ok(Self {
+            realm: realm.ok_or(Unspoken::Unreadable)?,
+            nonce: nonce.ok_or(Unspoken::Unreadable)?,
             opaque,
             algorithm,
             hash,
@@ -144,7 +164,9 @@ impl Challenge {
             let _infallible = write!(value, ", {name}=");
             push_quoted(&mut value, text);
         }
-        let _infallible = write!(value, ", uri=\"{uri}\", response=\"{response}\"");
+        value.push_str(", uri=");
+        push_quoted(&mut value, uri);
+        let _infallible = write!(value, ", response=\"{response}\"");
         if let Some(algorithm) = &self.algorithm {
             let _infallible = write!(value, ", algorithm={algorithm}");
         }
@@ -272,17 +294,24 @@ mod tests {
         let unknown = r#"Digest realm="c", nonce="3", algorithm=SHA-512-256"#;
         let integrity = r#"Digest realm="d", nonce="4", qop="auth-int""#;
         let basic = r#"Basic realm="e""#;
-        let rows: [(&[&str], Option<&str>); 6] = [
-            (&[md5, sha], Some("b")),
-            (&[sha, md5], Some("b")),
-            (&[unknown, md5], Some("a")),
-            (&[integrity], None),
-            (&[basic, r#"Digest realm="x""#], None),
-            (&[], None),
+        let (algorithm, protection) =
+            (Unspoken::Algorithm("SHA-512-256".into()), Unspoken::Protection("auth-int".into()));
+        let rows: [(&[&str], Result<&str, Unspoken>); 7] = [
+            (&[md5, sha], Ok("b")),
+            (&[sha, md5], Ok("b")),
+            (&[unknown, md5], Ok("a")),
+            (&[basic, unknown], Err(algorithm)),
+            (&[integrity, basic], Err(protection)),
+            (&[basic, r#"Digest realm="x""#], Err(Unspoken::Unreadable)),
+            (&[], Err(Unspoken::Unreadable)),
         ];
         for (headers, realm) in rows {
             let found = Challenge::strongest(headers.iter().copied());
-            assert_eq!(found.map(|challenge| challenge.realm).as_deref(), realm, "{headers:?}");
+            assert_eq!(
+                found.as_ref().map(|c| c.realm.as_str()),
+                realm.as_ref().copied(),
+                "{headers:?}"
+            );
         }
     }
 

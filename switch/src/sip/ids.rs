@@ -29,6 +29,11 @@ impl CallIds {
         self.tag.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(1)
     }
 
+    /// What decides between servers of the same rank, the same for the whole attempt.
+    pub(crate) fn lot(&self) -> u64 {
+        u64::from_str_radix(&self.tag, 16).unwrap_or(0)
+    }
+
     /// The branch of a request of this call (RFC 3261 §8.1.1.7). CANCEL and the ACK of a failure
     /// take their INVITE's; [`CallIds::branch_in_dialog`] is for what follows an answer.
     pub(crate) fn branch(&self, method: &str, cseq: u32) -> String {

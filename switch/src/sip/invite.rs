@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use yunling_switch_contract::{IdentityHeader, LegId, Peer, Transport};
+use yunling_switch_contract::{
+    IdentityHeader, LegId, Peer, ReliableProvisionals, SessionTimer, Transport,
+};
 
 use super::compose::{ALLOW, Composer};
-use super::fields::uri::{bracketed, escape_user};
+use super::fields::options::{RELIABLE, TIMER};
+use super::fields::uri::{bracketed, clean_host, escape_user};
 use super::ids::{CallIds, IdSource};
 use super::stack::{Message, Method};
 
@@ -28,6 +31,7 @@ impl LocalParty {
         let transport = match self.transport {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
         };
         format!("SIP/2.0/{transport} {};branch={branch};rport", self.advertised)
     }
@@ -44,6 +48,7 @@ fn transport_parameter(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp => "",
         Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
     }
 }
 
@@ -61,6 +66,10 @@ pub(crate) struct Invite {
     pub to_uri: String,
     /// User part of Contact.
     pub user: String,
+    /// Whether and how a session timer is asked for.
+    pub session_timer: SessionTimer,
+    /// Whether provisional responses are acknowledged.
+    pub reliable: ReliableProvisionals,
     identity: Option<(&'static str, String)>,
 }
 
@@ -75,9 +84,11 @@ impl Invite {
         local: LocalParty,
     ) -> Self {
         let (to, user) = (escape_user(to), escape_user(from));
-        let host = bracketed(&peer.host);
-        let port = if peer.port == 5060 { String::new() } else { format!(":{}", peer.port) };
-        let our_host = bracketed(&local.advertised.ip().to_string());
+        let host = bracketed(&clean_host(&peer.host));
+        let port = peer.port.filter(|port| *port != peer.transport.usual_port());
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let from_domain = peer.from_domain.as_deref().map(clean_host);
+        let our_host = bracketed(&from_domain.unwrap_or_else(|| local.advertised.ip().to_string()));
         let from_uri = format!("sip:{user}@{our_host}");
         let identity = match peer.identity {
             IdentityHeader::None => None,
@@ -95,28 +106,41 @@ impl Invite {
             to_uri: format!("sip:{to}@{host}{port}"),
             from_uri,
             user,
+            session_timer: peer.session_timer,
+            reliable: peer.reliable,
             identity,
             local,
         }
     }
 
-    /// The INVITE with this CSeq; `authorization` are the answers to challenges.
+    /// The options that we have and offer, for Supported; nothing if that is none.
+    pub(crate) fn supported(&self) -> Option<String> {
+        let timer = (self.session_timer != SessionTimer::Off).then_some(TIMER);
+        let reliable = (self.reliable != ReliableProvisionals::Off).then_some(RELIABLE);
+        let options: Vec<&str> = timer.into_iter().chain(reliable).collect();
+        (!options.is_empty()).then(|| options.join(", "))
+    }
+
+    /// The INVITE with this CSeq; `further` are answers to challenges and a session timer's headers.
     pub(crate) fn request(
         &self,
         cseq: u32,
         sdp: &str,
-        authorization: &[(&'static str, String)],
+        further: &[(&'static str, String)],
     ) -> Bytes {
+        let required = (self.reliable == ReliableProvisionals::Required).then_some(RELIABLE);
         let mut request = self
             .head(Method::Invite, cseq)
             .header("To", format_args!("<{}>", self.to_uri))
             .header("Contact", self.local.contact(&self.user))
             .header("Allow", ALLOW)
+            .maybe("Supported", self.supported())
+            .maybe("Require", required)
             .header("User-Agent", &self.local.user_agent);
         if let Some((name, value)) = &self.identity {
             request = request.header(name, value);
         }
-        for (name, value) in authorization {
+        for (name, value) in further {
             request = request.header(name, value);
         }
         request.sdp(Some(sdp))
@@ -162,14 +186,7 @@ mod tests {
     use super::*;
 
     fn invite(identity: IdentityHeader, transport: Transport) -> Invite {
-        let peer = Peer {
-            name: "t".into(),
-            host: "10.0.0.1".into(),
-            port: 5070,
-            transport,
-            credentials: None,
-            identity,
-        };
+        let peer = Peer { port: Some(5070), identity, ..Peer::new("t", "10.0.0.1", transport) };
         let local = LocalParty {
             advertised: "192.0.2.1:5060".parse().unwrap(),
             transport,
@@ -192,11 +209,60 @@ mod tests {
                  Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch};rport\r\nMax-Forwards: 70\r\n\
                  From: <sip:010@192.0.2.1>;tag={tag}\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
                  To: <sip:138%23@10.0.0.1:5070>\r\nContact: <sip:010@192.0.2.1:5060>\r\n\
-                 Allow: {ALLOW}\r\nUser-Agent: Yunling\r\n\
+                 Allow: {ALLOW}\r\nSupported: timer, 100rel\r\nUser-Agent: Yunling\r\n\
                  P-Asserted-Identity: <sip:010@192.0.2.1>\r\n\
                  Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
             )
         );
+    }
+
+    /// What the trunk's settings make of Supported and Require.
+    #[test]
+    fn an_invite_offers_what_its_trunk_is_set_to() {
+        use ReliableProvisionals::{Off, Required, Supported};
+        let rows = [
+            (SessionTimer::default(), Supported, Some("timer, 100rel"), None),
+            (SessionTimer::default(), Off, Some("timer"), None),
+            (SessionTimer::Off, Required, Some("100rel"), Some("100rel")),
+            (SessionTimer::Off, Off, None, None),
+        ];
+        for (session_timer, reliable, supported, required) in rows {
+            let mut invite = invite(IdentityHeader::None, Transport::Udp);
+            (invite.session_timer, invite.reliable) = (session_timer, reliable);
+            let bytes = invite.request(1, "", &[]);
+            let request = Message::parse(std::str::from_utf8(&bytes).unwrap());
+            assert_eq!(request.header("Supported"), supported);
+            assert_eq!(request.header("Require"), required);
+        }
+    }
+
+    /// Its domain stands wherever we name the caller, and our address where we are to be found.
+    #[test]
+    fn a_trunk_may_want_another_domain() {
+        for (from_domain, expected) in [
+            ("ims.example", "sip:010@ims.example"),
+            ("2001:db8::1", "sip:010@[2001:db8::1]"),
+            ("a.b>;x\r\nX: y", "sip:010@[a.bxX:y]"),
+        ] {
+            let peer = Peer {
+                from_domain: Some(from_domain.into()),
+                ..Peer::new("t", "10.0.0.1", Transport::Udp)
+            };
+            let local = LocalParty {
+                advertised: "192.0.2.1:5060".parse().unwrap(),
+                transport: Transport::Udp,
+                user_agent: "Yunling".into(),
+            };
+            let ids = IdSource::new(&[1; 32]);
+            let invite = Invite::new(&ids, &LegId::new("CA1"), 0, &peer, ("138", "010"), local);
+            let bytes = invite.request(1, "", &[]);
+            let request = Message::parse(std::str::from_utf8(&bytes).unwrap());
+            let from = request.header("From").unwrap();
+            assert!(from.starts_with(&format!("<{expected}>;tag=")), "{from}");
+            let asserted = request.header("P-Asserted-Identity");
+            assert_eq!(asserted, Some(format!("<{expected}>").as_str()));
+            assert_eq!(request.header("Contact"), Some("<sip:010@192.0.2.1:5060>"));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod digest;
 pub(crate) mod fields;
 pub(crate) mod ids;
 pub(crate) mod invite;
+mod limits;
 pub(crate) mod reap;
 pub(crate) mod stack;
 pub(crate) mod timers;

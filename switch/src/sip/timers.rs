@@ -16,6 +16,10 @@ pub struct Timers {
     pub connect: Duration,
     /// How long an orphan's peer may take to reply after a restart: 5 s.
     pub reap: Duration,
+    /// What a second lasts where a header counts in seconds (Session-Expires, Retry-After), and in
+    /// the waits between refreshes of a session: a second. Shorter only in tests, which so see the
+    /// least interval that RFC 4028 allows, 90 s, pass in a moment.
+    pub second: Duration,
 }
 
 impl Timers {
@@ -33,6 +37,7 @@ impl Default for Timers {
             farewell: Duration::from_secs(4),
             connect: Duration::from_secs(4),
             reap: Duration::from_secs(5),
+            second: Duration::from_secs(1),
         }
     }
 }

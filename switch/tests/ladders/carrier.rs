@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Recv(&'static str),
     /// A request must come, and match this regular expression.
     Check(&'static str, &'static str),
+    /// A re-INVITE must come, and match.
+    CheckReinvite(&'static str),
     /// A response of this status must come to a request of ours.
     RecvStatus(u16),
     /// A response must come, and match.
@@ -33,6 +35,8 @@ pub(crate) enum Step {
     AnswerInvite(&'static str, &'static str),
     /// The same with SDP.
     AnswerInviteSdp(&'static str, &'static str),
+    /// The same with headers and SDP.
+    AnswerInviteBoth(&'static str, &'static str, &'static str),
     /// Send a request in the dialog: method, CSeq, further headers.
     Send(&'static str, u32, &'static str),
     /// The same with a body; its Content-Type is among the headers.
@@ -46,8 +50,8 @@ pub(crate) const AUDIO: &str = "m=audio [media_port] RTP/AVP 8 101\n\
     a=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=ptime:20";
 
 const NEW_TAG: &str = ";tag=callee[call_number]";
-const LAST: &str = "[last_Via:]\n[last_CSeq:]";
-const INVITE: &str = "Via:[$invite_via]\nCSeq:[$invite_cseq]";
+const LAST: &str = "[last_Via:]\n[last_CSeq:]\n[last_From:]\n[last_To:]";
+const INVITE: &str = "Via:[$invite_via]\nCSeq:[$invite_cseq]\nFrom:[$caller]\nTo:[$called]";
 
 const SDP_HEAD: &str = "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0";
 
@@ -70,7 +74,7 @@ impl Carrier {
     /// For so many calls, of `u1` (datagrams) or `t1` (one connection).
     pub(crate) async fn launch(steps: &[Step], transport: &str, calls: u32) -> Self {
         loop {
-            let mut carrier = Self::spawn(steps, transport, calls);
+            let mut carrier = Self::spawn(steps, transport, calls, free_port());
             if carrier.is_bound(transport).await {
                 return carrier;
             }
@@ -80,13 +84,19 @@ impl Carrier {
         }
     }
 
-    fn spawn(steps: &[Step], transport: &str, calls: u32) -> Self {
+    /// Where another carrier was before.
+    pub(crate) async fn at_port(steps: &[Step], port: u16) -> Self {
+        let mut carrier = Self::spawn(steps, "u1", 1, port);
+        assert!(carrier.is_bound("u1").await, "sipp ended at once: {}", carrier.errors());
+        carrier
+    }
+
+    fn spawn(steps: &[Step], transport: &str, calls: u32, port: u16) -> Self {
         static MEDIA_PORTS: AtomicU16 = AtomicU16::new(0);
         // Below the ports that the system gives away; sipp takes four in a row.
         let turn = MEDIA_PORTS.fetch_add(4, Ordering::Relaxed);
         let start = u16::try_from(std::process::id() % 2_000).unwrap() * 4;
         let media_port = 10_000 + (start + turn) % 8_000;
-        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let scenario = folder.path().join("scenario.xml");
         std::fs::write(&scenario, xml(steps)).unwrap();
@@ -167,10 +177,13 @@ fn xml(steps: &[Step]) -> String {
     for step in steps {
         if let Step::Recv(method) | Step::Check(method, _) = *step {
             tag = if matches!(method, "INVITE" | "CANCEL") { NEW_TAG } else { "" };
+        } else if let Step::CheckReinvite(_) = *step {
+            tag = "";
         }
         match *step {
             Step::Recv(method) => recv(&mut xml, method, ".*"),
             Step::Check(method, pattern) => recv(&mut xml, method, pattern),
+            Step::CheckReinvite(pattern) => recv(&mut xml, "INVITE", pattern),
             Step::RecvStatus(status) => recv_status(&mut xml, status, ".*"),
             Step::CheckStatus(status, pattern) => recv_status(&mut xml, status, pattern),
             Step::Answer(line, headers) => answer(&mut xml, line, (LAST, tag), headers, None),
@@ -184,6 +197,9 @@ fn xml(steps: &[Step]) -> String {
             Step::AnswerInviteSdp(line, media) => {
                 answer(&mut xml, line, (INVITE, tag), "", Some(media));
             }
+            Step::AnswerInviteBoth(line, headers, media) => {
+                answer(&mut xml, line, (INVITE, tag), headers, Some(media));
+            }
             Step::Send(method, cseq, headers) => request(&mut xml, method, cseq, headers, None),
             Step::SendBody(method, cseq, headers, body) => {
                 request(&mut xml, method, cseq, headers, Some(body));
@@ -194,8 +210,11 @@ fn xml(steps: &[Step]) -> String {
         }
     }
     // sipp takes a variable that nothing reads for a slip, and one that nothing sets for another.
-    let of_invite =
-        if xml.contains("invite_cseq") { ",contact,caller,invite_cseq,invite_via" } else { "" };
+    let of_invite = if xml.contains("invite_cseq") {
+        ",contact,caller,called,invite_cseq,invite_via"
+    } else {
+        ""
+    };
     let _infallible = write!(xml, "<Reference variables=\"checked{of_invite}\"/>\n</scenario>\n");
     xml
 }
@@ -207,6 +226,7 @@ fn recv(xml: &mut String, method: &str, pattern: &str) {
         for (expression, header, variable) in [
             ("sip:[^&gt;]*", "Contact:", "contact"),
             (".*", "From:", "caller"),
+            (".*", "To:", "called"),
             (".*", "CSeq:", "invite_cseq"),
             (".*", "Via:", "invite_via"),
         ] {
@@ -244,12 +264,16 @@ fn answer(
     headers: &str,
     media: Option<&str>,
 ) {
-    let tag = if line.starts_with("100") { "" } else { tag };
+    let tag = match transaction {
+        _ if line.starts_with("100") => "",
+        INVITE => NEW_TAG,
+        _ => tag,
+    };
     let body = media.map_or_else(String::new, |media| format!("{SDP_HEAD}\n{media}\n"));
     let content_type = if media.is_some() { "Content-Type: application/sdp\n" } else { "" };
     let _infallible = writeln!(
         xml,
-        "<send><![CDATA[\nSIP/2.0 {line}\n{transaction}\n[last_From:]\n[last_To:]{tag}\n\
+        "<send><![CDATA[\nSIP/2.0 {line}\n{transaction}{tag}\n\
          [last_Call-ID:]\n\
          Contact: <sip:callee@[local_ip]:[local_port];transport=[transport]>\n{headers}{content_type}\
          Content-Length: [len]\n\n{body}]]></send>"

@@ -1,6 +1,7 @@
 //! Calls that come to nothing.
 
-use std::net::UdpSocket;
+use std::io::Read as _;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ async fn final_responses_are_acknowledged_and_reported() {
         (
             "401 Unauthorized",
             "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\n",
-            "Ended Rejected 401 \"Unauthorized\"",
+            "Ended Rejected 401 \"the trunk asks for a password, and none is set for it\"",
         ),
     ];
     for (status, headers, ended) in rows {
@@ -69,7 +70,7 @@ async fn a_refused_password_is_not_tried_again() {
             Answer("401 Unauthorized", challenge),
             Recv("ACK"),
         ],
-        &["Ended Rejected 401 \"Unauthorized\""],
+        &["Ended Rejected 401 \"the trunk refuses the user name or the password that are set for it\""],
         with_password,
     )
     .await;
@@ -140,16 +141,35 @@ async fn a_trunk_that_cannot_be_reached_says_so() {
     ]);
 }
 
+/// Whoever was answered at all may be ringing a phone: nobody else may be called then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_ends_the_call() {
-    let carrier =
-        Carrier::over_tcp(&[Recv("INVITE"), Answer("180 Ringing", ""), Recv("BYE")]).await;
+    for (reply, told) in [("100 Trying", "Trying"), ("180 Ringing", "Ringing 180")] {
+        let carrier = Carrier::over_tcp(&[Recv("INVITE"), Answer(reply, ""), Recv("BYE")]).await;
+        let rig = Rig::start().await;
+        rig.dial(over_tcp(peer(carrier.port)));
+        rig.until(told).await;
+        drop(carrier);
+        rig.until("Ended").await;
+        rig.assert_ladder(&[told, "Ended ConnectionLost \"the connection was lost\""]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_before_any_reply_reached_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let carrier = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut begin = [0; 7];
+        stream.read_exact(&mut begin).unwrap();
+        assert_eq!(&begin, b"INVITE ");
+    });
     let rig = Rig::start().await;
-    rig.dial(over_tcp(peer(carrier.port)));
-    rig.until("Ringing").await;
-    drop(carrier);
+    rig.dial(over_tcp(peer(port)));
     rig.until("Ended").await;
-    rig.assert_ladder(&["Ringing 180", "Ended Unreachable \"the connection was lost\""]);
+    carrier.join().unwrap();
+    rig.assert_ladder(&["Ended Unreachable \"the connection was lost\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,12 @@ impl Hand {
     }
 
     fn respond(&self, request: &str, line: &str, sdp: &str) {
+        let response = self.response(request, line, sdp);
+        self.socket.send_to(response.as_bytes(), self.engine.unwrap()).unwrap();
+    }
+
+    /// What it would respond, for somebody else to send.
+    pub(crate) fn response(&self, request: &str, line: &str, sdp: &str) -> String {
         let mut response = format!("SIP/2.0 {line}\r\n");
         for header in request.lines() {
             let name = header.split(':').next().unwrap_or_default();
@@ -68,6 +74,6 @@ impl Hand {
             response += "Content-Type: application/sdp\r\n";
         }
         response += &format!("\r\n{sdp}");
-        self.socket.send_to(response.as_bytes(), self.engine.unwrap()).unwrap();
+        response
     }
 }

@@ -133,7 +133,7 @@ async fn an_answered_orphan_is_ended_from_its_stored_dialog() {
         Recv("INVITE"),
         AnswerSdp("200 OK", AUDIO),
         Recv("ACK"),
-        Check("BYE", "CSeq: 2 BYE"),
+        Check("BYE", "CSeq: 20002 BYE"),
         Answer("200 OK", ""),
     ])
     .await;
@@ -172,7 +172,7 @@ async fn what_belongs_to_no_call_is_answered() {
         ("OPTIONS", "", "SIP/2.0 200 "),
         ("INVITE", "", "SIP/2.0 403 "),
         ("BYE", ";tag=x", "SIP/2.0 481 "),
-        ("SUBSCRIBE", "", "SIP/2.0 405 "),
+        ("SUBSCRIBE", "", "SIP/2.0 403 "),
         ("FROBNICATE", "", "SIP/2.0 501 "),
     ];
     for (method, tag, answer) in rows {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use yunling_switch::{MediaConfig, SipListen, Switch, SwitchConfig, Timers};
+use yunling_switch::{FloodLimits, MediaConfig, SipListen, Switch, SwitchConfig, Timers};
 use yunling_switch_contract::{
     Codec, Command, Credentials, Dial, DialogState, Engine, Event, EventKind, EventSink, HangUpWhy,
-    IdentityHeader, LegId, Owner, Peer, Play, PlayId, PlayItem, Prompt, Transport,
+    LegId, Owner, Peer, Play, PlayId, PlayItem, Prompt, Transport, TrunkEvent,
 };
 
 /// How long a test waits for something that must come.
@@ -20,11 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(40);
 #[derive(Default)]
 pub(crate) struct Events {
     lines: Mutex<Vec<(String, Event)>>,
+    pub trunks: Mutex<Vec<TrunkEvent>>,
     came: Notify,
     panic_at: Mutex<Option<&'static str>>,
 }
 
 impl EventSink for Events {
+    fn trunk(&self, event: TrunkEvent) {
+        let line = crate::trunk_rig::line(&event.kind);
+        let panics = self.panic_at.lock().is_some_and(|at| line == at);
+        self.trunks.lock().push(event);
+        assert!(!panics, "a fault in the trunk's own task, as the test wants it");
+    }
+
     fn deliver(&self, event: Event) {
         let line = line(&event.kind);
         let panics = self.panic_at.lock().is_some_and(|at| line == at);
@@ -80,6 +88,9 @@ pub(crate) fn config() -> SwitchConfig {
             listen(Transport::Udp, "127.0.0.1:0"),
             listen(Transport::Tcp, "127.0.0.1:0"),
         ],
+        tls: None,
+        dns: None,
+        flood: FloodLimits::default(),
         rtp: MediaConfig { address: ip, advertised: ip, ports: 30_000..=33_999, shards: 1 },
         user_agent: "Yunling test".into(),
         id_key: [9; 32],
@@ -100,9 +111,13 @@ impl Rig {
         Self { switch, events, leg: LegId::new("CA10000202601011200000000000000001") }
     }
 
-    /// Makes the leg's task panic when it delivers this line.
+    /// Makes the task panic that delivers this line.
     pub(crate) fn panic_at(&self, line: &'static str) {
         *self.events.panic_at.lock() = Some(line);
+    }
+
+    pub(crate) fn panic_never(&self) {
+        *self.events.panic_at.lock() = None;
     }
 
     pub(crate) fn udp(&self) -> SocketAddr {
@@ -203,14 +218,7 @@ impl Rig {
 
 /// A trunk on loopback.
 pub(crate) fn peer(port: u16) -> Peer {
-    Peer {
-        name: "sipp".into(),
-        host: "127.0.0.1".into(),
-        port,
-        transport: Transport::Udp,
-        credentials: None,
-        identity: IdentityHeader::PAssertedIdentity,
-    }
+    Peer { port: Some(port), ..Peer::new("sipp", "127.0.0.1", Transport::Udp) }
 }
 
 pub(crate) fn with_password(mut peer: Peer) -> Peer {

@@ -80,7 +80,8 @@ impl Call {
         let to = address::user(uri).to_owned();
         let contact = network.contact(&to, &route);
         let options = &network.options;
-        let manner = Manner::of(&to, options.answer_after_ms);
+        let manner = Manner::in_mood(options.to_invites)
+            .unwrap_or_else(|| Manner::of(&to, options.answer_after_ms));
         let mut call = Self {
             who: Who {
                 call: invite.call_id().to_owned(),

@@ -1,6 +1,7 @@
 //! The plane on loopback, with real sockets for peers.
 
 mod ends;
+mod hostile;
 mod keys;
 mod latching;
 mod plays;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use yunling_switch_contract::{
-    Codec, Event, EventKind, EventSink, LegId, Owner, PlayEnd, PlayId, PlayItem, Prompt,
+    Codec, Event, EventKind, EventSink, LegId, Owner, PlayEnd, PlayId, PlayItem, Prompt, TrunkEvent,
 };
 
 use super::super::rtp::{self, Header};
@@ -39,6 +39,8 @@ struct Sink {
 }
 
 impl EventSink for Sink {
+    fn trunk(&self, _event: TrunkEvent) {}
+
     fn deliver(&self, event: Event) {
         assert!(
             !matches!(event.kind, EventKind::PlayMark { mark: PANIC_MARK, .. }),

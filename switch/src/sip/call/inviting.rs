@@ -2,14 +2,19 @@
 
 use std::time::Instant;
 
-use yunling_switch_contract::{HangUpWhy, Termination, TerminationKind};
+use yunling_switch_contract::{HangUpWhy, ReliableProvisionals, Termination, TerminationKind};
 
+use super::early::{Branches, Early, Provisional};
 use super::{
-    Call, Hop, Message, Output, PeerSide, Purpose, Sending, Stage, Talking, termination_of,
+    Call, Hop, MOST_RAISES, Message, Output, Purpose, Sending, Stage, Talking, Terms, shortened,
+    termination_of,
 };
 use crate::sdp::{Agreement, Unusable, take_answer};
+use crate::sip::authorizer::{Refusal, Tries};
 use crate::sip::dialog::Dialog;
+use crate::sip::fields::options;
 use crate::sip::fields::reason::of_hang_up;
+use crate::sip::stack::Method;
 use crate::sip::transaction::{ClientTransaction, Due};
 
 /// An INVITE under way.
@@ -21,15 +26,26 @@ pub(super) struct Inviting {
     reply: Reply,
     cancel: Cancel,
     resent: bool,
-    /// What an 18x agreed on, for peers whose 2xx does not repeat it.
+    attempts: Attempts,
+    /// The branches that ring.
+    pub branches: Branches,
+    /// What the last 18x agreed on, for peers whose 2xx does not repeat it.
     early: Option<Agreement>,
+}
+
+/// What was tried for this call, over all repetitions of the INVITE.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempts {
+    tries: Tries,
+    /// How often the session interval was raised.
+    raises: u32,
 }
 
 /// What has come so far, over all repetitions of the INVITE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reply {
     Nothing,
-    /// Any 1xx, or a challenge.
+    /// Any 1xx, or a response that asked for another INVITE.
     Something,
 }
 
@@ -56,12 +72,17 @@ impl Inviting {
             }
             Cancel::NotWanted | Cancel::Held(_) => None,
         };
-        [self.invite.deadline(), cancel].into_iter().flatten().min()
+        [self.invite.deadline(), cancel, self.branches.deadline()].into_iter().flatten().min()
+    }
+
+    /// Nothing has come at all, over all repetitions of the INVITE.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.reply == Reply::Nothing
     }
 
     /// The INVITE is on its first way out.
     pub(super) fn is_first_sending(&self) -> bool {
-        self.reply == Reply::Nothing && !self.resent
+        self.is_unanswered() && !self.resent
     }
 
     fn is_cancelled(&self) -> bool {
@@ -70,26 +91,30 @@ impl Inviting {
 }
 
 impl Call {
-    /// Sends an INVITE, the first one or one that answers a challenge to the one before.
+    /// Sends an INVITE, the first one or one that does what a response to the one before asked for.
     pub(super) fn send_invite(
         &mut self,
         cseq: u32,
-        challenged: Option<Inviting>,
+        again: Option<Attempts>,
         now: Instant,
         out: &mut Vec<Output>,
     ) {
         let authorization = self.authorizer.headers("INVITE", &self.invite.uri);
         let sdp = self.session.offer();
-        let request = self.invite.request(cseq, &sdp, &authorization);
+        let mut further = authorization.clone();
+        further.extend(self.terms.iter().flat_map(Terms::headers));
+        let request = self.invite.request(cseq, &sdp, &further);
         let reliable = self.trunk.is_reliable();
         self.send(request.clone(), Hop::Known(self.trunk), Purpose::Invite, out);
         self.stage = Stage::Inviting(Inviting {
             invite: ClientTransaction::invite(request, reliable, &self.timers, now),
             cseq,
             authorization,
-            reply: challenged.map_or(Reply::Nothing, |_| Reply::Something),
+            reply: again.as_ref().map_or(Reply::Nothing, |_| Reply::Something),
             cancel: Cancel::NotWanted,
             resent: false,
+            attempts: again.unwrap_or_default(),
+            branches: Branches::default(),
             early: None,
         });
     }
@@ -101,6 +126,9 @@ impl Call {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
+        if self.dialog().is_some_and(|dialog| dialog.is_answered_by(response, Method::Invite)) {
+            return self.on_reinvite_response(response, status, now, out);
+        }
         if !self.invite.owns(response) {
             return;
         }
@@ -141,6 +169,14 @@ impl Call {
         let first = inviting.reply == Reply::Nothing;
         inviting.reply = Reply::Something;
         inviting.invite.provisional(&self.timers);
+        let has_tag = status > 100 && response.tag_of_to().is_some();
+        if has_tag
+            && self.on_early_response(&mut inviting.branches, response, now, out)
+                == Provisional::Dropped
+        {
+            self.stage = Stage::Inviting(inviting);
+            return;
+        }
         match inviting.cancel {
             Cancel::Held(why) => return self.send_cancel(inviting, why, now, out),
             // An 18x is told behind our CANCEL too: somebody is being rung, and must not be rung
@@ -165,26 +201,41 @@ impl Call {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
-        let dialog = Dialog::of_answer(&self.invite, response, self.trunk);
+        let mut dialog = Dialog::of_answer(&self.invite, response, self.trunk);
+        let mut early = inviting.branches.take(response.tag_of_to().unwrap_or_default());
+        if let Some(early) = &mut early {
+            dialog.continue_from(&early.dialog);
+            self.leave_prack(early);
+        }
         let hop = dialog.hop();
         let ack = dialog.ack(response.cseq(), &inviting.authorization);
         self.remember_ack(response, ack.clone(), hop.clone());
         self.send(ack, hop, Purpose::Reply, out);
-        let peer = PeerSide::default();
+        let (settled, agreed_early, mut peer) = match early {
+            Some(Early { peer, agreement, is_settled, .. }) => {
+                (agreement.filter(|_| is_settled), agreement.or(inviting.early), peer)
+            }
+            None => (None, inviting.early, Default::default()),
+        };
+        peer.learn(response);
         if let Cancel::Held(_) | Cancel::Sent { .. } = inviting.cancel {
             let termination = termination_of(TerminationKind::CancelledAfterAnswer, response);
             return self.leave(dialog, peer, termination, None, now, out);
         }
-        let agreed = match (response.sdp(), inviting.early) {
-            (Some(sdp), _) => take_answer(sdp, &self.session),
-            (None, Some(early)) => Ok(early),
-            (None, None) => Err(Unusable::Missing),
+        let agreed = match (settled, response.sdp(), agreed_early) {
+            (Some(settled), _, _) => Ok(settled),
+            (None, Some(sdp), _) => take_answer(sdp, &self.session),
+            (None, None, Some(early)) => Ok(early),
+            (None, None, None) => Err(Unusable::Missing),
         };
         match agreed {
             Ok(agreement) => {
                 let state = Box::new(dialog.state().clone());
                 out.push(Output::Answered { dialog: state, agreement });
-                self.stage = Stage::Talking(Talking { dialog, peer });
+                let clock =
+                    self.terms.as_ref().map(|terms| terms.agreed(response, &self.timers, now));
+                self.stage =
+                    Stage::Talking(Talking { dialog, peer, agreement, clock, refresh: None });
             }
             Err(why) => {
                 let mut termination = termination_of(TerminationKind::NoCommonMedia, response);
@@ -204,15 +255,49 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         self.acknowledge_failure(response, out);
-        if !inviting.is_cancelled() && self.authorizer.take(response, status) {
-            return self.send_invite(inviting.cseq + 1, Some(inviting), now, out);
+        if inviting.is_cancelled() {
+            return self.end(termination_of(TerminationKind::Cancelled, response), out);
         }
-        let kind = if inviting.is_cancelled() {
-            TerminationKind::Cancelled
-        } else {
-            TerminationKind::Rejected
+        let Inviting { cseq, mut attempts, .. } = inviting;
+        let why = match self.take_demand(&mut attempts, response, status) {
+            Ok(()) => return self.send_invite(cseq + 1, Some(attempts), now, out),
+            Err(why) => why,
         };
-        self.end(termination_of(kind, response), out);
+        let mut termination = termination_of(TerminationKind::Rejected, response);
+        if let Some(why) = why {
+            termination.text = shortened(&format!("the trunk {why}"));
+        }
+        self.end(termination, out);
+    }
+
+    /// Whether a failure only asks for another INVITE, and we can send that one. If not: what the
+    /// trunk does that its own words may not tell, if there is anything.
+    fn take_demand(
+        &mut self,
+        attempts: &mut Attempts,
+        response: &Message,
+        status: u16,
+    ) -> Result<(), Option<String>> {
+        match status {
+            401 | 407 => {
+                let taken = self.authorizer.take(&mut attempts.tries, response, status);
+                taken.map_err(|why: Refusal| Some(why.to_string()))
+            }
+            422 => {
+                let raised = attempts.raises < MOST_RAISES
+                    && self.terms.as_mut().is_some_and(|terms| terms.raise_for_invite(response));
+                attempts.raises += 1;
+                let why = "calls every session interval too small, the one that it asked for too";
+                if raised { Ok(()) } else { Err(Some(why.to_owned())) }
+            }
+            420 if self.invite.reliable == ReliableProvisionals::Required
+                && options::names(response.headers("Unsupported"), options::RELIABLE) =>
+            {
+                let why = "has no reliable provisional responses, and its setting requires them";
+                Err(Some(why.to_owned()))
+            }
+            _ => Err(None),
+        }
     }
 
     fn acknowledge_failure(&mut self, response: &Message, out: &mut Vec<Output>) {
@@ -296,6 +381,7 @@ impl Call {
             }
             Due::Nothing => {}
         }
+        self.branches_on_time(&mut inviting.branches, now, out);
         if let Cancel::Sent { transaction, report_at, over_at } = &mut inviting.cancel {
             if let Some(cancel) = transaction
                 && cancel.on_time(&self.timers, now) == Due::Resend

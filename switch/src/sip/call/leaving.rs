@@ -5,7 +5,9 @@ use std::time::Instant;
 use yunling_switch_contract::Termination;
 
 use super::{Call, Message, Output, PeerSide, Purpose, Stage};
+use crate::sip::authorizer::Tries;
 use crate::sip::dialog::Dialog;
+use crate::sip::stack::Method;
 use crate::sip::transaction::{ClientTransaction, Due};
 
 /// A BYE under way.
@@ -15,6 +17,7 @@ pub(super) struct Leaving {
     pub peer: PeerSide,
     pub termination: Termination,
     reason: Option<&'static str>,
+    tries: Tries,
     bye: ClientTransaction,
     report_at: Instant,
 }
@@ -39,9 +42,9 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         out.push(Output::StopMedia);
-        self.authorizer.begin();
         let report_at = now + self.timers.farewell;
-        self.send_bye(dialog, peer, termination, reason, report_at, now, out);
+        let tries = Tries::default();
+        self.send_bye(dialog, peer, termination, reason, (tries, report_at), now, out);
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the stage's fields")]
@@ -51,7 +54,7 @@ impl Call {
         peer: PeerSide,
         termination: Termination,
         reason: Option<&'static str>,
-        report_at: Instant,
+        (tries, report_at): (Tries, Instant),
         now: Instant,
         out: &mut Vec<Output>,
     ) {
@@ -60,7 +63,8 @@ impl Call {
         let hop = dialog.hop();
         self.send(request.clone(), hop, Purpose::Bye, out);
         let bye = ClientTransaction::other(request, self.trunk.is_reliable(), &self.timers, now);
-        self.stage = Stage::Leaving(Leaving { dialog, peer, termination, reason, bye, report_at });
+        self.stage =
+            Stage::Leaving(Leaving { dialog, peer, termination, reason, tries, bye, report_at });
     }
 
     pub(super) fn on_bye_response(
@@ -72,36 +76,24 @@ impl Call {
     ) {
         if let Stage::Leaving(leaving) = &mut self.stage
             && leaving.dialog.state().local_cseq == response.cseq()
-            && response.tag_of_to().unwrap_or_default() == leaving.dialog.state().remote_tag
+            && leaving.dialog.is_answered_by(response, Method::Bye)
         {
             if status < 200 {
                 leaving.bye.provisional(&self.timers);
                 return;
             }
-            let Stage::Leaving(leaving) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            let Stage::Leaving(mut leaving) = std::mem::replace(&mut self.stage, Stage::Over)
+            else {
                 return;
             };
-            if self.authorizer.take(response, status) {
-                let Leaving { dialog, peer, termination, reason, report_at, .. } = leaving;
-                self.send_bye(dialog, peer, termination, reason, report_at, now, out);
+            if self.authorizer.take(&mut leaving.tries, response, status).is_ok() {
+                let Leaving { dialog, peer, termination, reason, tries, report_at, .. } = leaving;
+                self.send_bye(dialog, peer, termination, reason, (tries, report_at), now, out);
             } else {
                 self.end(leaving.termination, out);
             }
         } else if status >= 200 {
-            self.settle_fork(response);
-        }
-    }
-
-    /// The BYE of another branch is answered.
-    fn settle_fork(&mut self, response: &Message) {
-        let to = response.header("To").unwrap_or_default().as_bytes();
-        let answered = self
-            .forks
-            .iter()
-            .position(|fork| fork.request().windows(to.len()).any(|window| window == to));
-        if let Some(index) = answered {
-            self.forks.swap_remove(index);
-            self.fork_hops.swap_remove(index);
+            self.errands.on_response(response);
         }
     }
 

@@ -9,14 +9,22 @@
 //! ```
 //! [`Output::Ended`] comes exactly once. The machine may live on behind it as a guard: a CANCEL
 //! that waits for a sign of life, a BYE that nobody answered yet ([`Call::is_over`]).
+//!
+//! Within `Inviting` each branch of the call has an early dialog of its own (`early`); within
+//! `Talking` a session timer runs (`session_timer`) and is refreshed (`refreshing`).
 
+mod early;
+mod errands;
 mod inviting;
 mod leaving;
+mod refreshing;
 mod remains;
 mod requests;
+mod session_timer;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -26,17 +34,21 @@ use yunling_switch_contract::{
 
 use super::authorizer::Authorizer;
 use super::dialog::Dialog;
-use super::fields::Reason;
+use super::fields::{Reason, options};
 use super::invite::Invite;
 use super::stack::{Message, Method, Start, Target};
 use super::timers::Timers;
-use super::transaction::{ClientTransaction, Due};
+use super::transaction::ClientTransaction;
 use crate::sdp::{Agreement, Session};
+use errands::Errands;
 use inviting::Inviting;
 use leaving::Leaving;
+use refreshing::{Refresh, Reinvite};
 pub(crate) use remains::{Late, Remains};
 use remains::{SentAck, SentReply};
 use requests::AwaitedAck;
+pub(crate) use session_timer::MOST_RAISES;
+use session_timer::{Clock, Terms};
 
 /// Where something goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +75,9 @@ pub(crate) enum Purpose {
     Invite,
     Cancel,
     Bye,
-    /// An ACK or a response: the peer asks again if it is lost.
+    /// A re-INVITE or UPDATE of ours.
+    Refresh,
+    /// An ACK, a PRACK or a response: the peer asks again if it is lost.
     Reply,
 }
 
@@ -95,6 +109,8 @@ pub(crate) enum Output {
     Changed(Agreement),
     /// A key by INFO.
     Key(char),
+    /// Somebody who is not the trunk asked for its password: to be counted.
+    ForeignChallenge(SocketAddr),
     /// Audio ends now, the leg a little later.
     StopMedia,
     /// The leg is over. Once.
@@ -109,10 +125,13 @@ pub(crate) struct Call {
     timers: Timers,
     session: Session,
     authorizer: Authorizer,
+    /// Absent: no session timer.
+    terms: Option<Terms>,
     acks: Vec<SentAck>,
     last_reply: Option<SentReply>,
-    forks: Vec<ClientTransaction>,
-    fork_hops: Vec<Hop>,
+    /// The last re-INVITE of ours.
+    reinvite: Option<Reinvite>,
+    errands: Errands,
     stage: Stage,
     reported: bool,
 }
@@ -130,6 +149,12 @@ enum Stage {
 struct Talking {
     dialog: Dialog,
     peer: PeerSide,
+    /// What is sent and taken at present.
+    agreement: Agreement,
+    /// Absent: no session timer.
+    clock: Option<Clock>,
+    /// A refresh under way.
+    refresh: Option<Refresh>,
 }
 
 /// What the peer sent us within the dialog.
@@ -137,7 +162,23 @@ struct Talking {
 struct PeerSide {
     cseq: Option<u32>,
     awaited_ack: Option<AwaitedAck>,
+    /// Its Allow names UPDATE.
+    takes_update: bool,
 }
+
+impl PeerSide {
+    /// Takes what a message says of the methods that its sender takes, if it says it.
+    fn learn(&mut self, message: &Message) {
+        if message.header("Allow").is_some() {
+            self.takes_update = options::names(message.headers("Allow"), Method::Update.as_str());
+        }
+    }
+}
+
+/// ACKs that are kept to be sent again: more than the repetitions of an INVITE and the branches of
+/// any network. Beyond, branches that answer too are not even acknowledged, so that a peer that
+/// invents them costs nothing.
+const MOST_ACKS: usize = 32;
 
 impl Call {
     /// Begins the call: the INVITE is among the outputs.
@@ -151,16 +192,18 @@ impl Call {
         out: &mut Vec<Output>,
     ) -> Self {
         let authorizer = Authorizer::new(credentials, invite.ids.cnonce.clone());
+        let terms = Terms::of(invite.session_timer);
         let mut call = Self {
             invite,
             trunk,
             timers,
             session,
             authorizer,
+            terms,
             acks: Vec::new(),
             last_reply: None,
-            forks: Vec::new(),
-            fork_hops: Vec::new(),
+            reinvite: None,
+            errands: Errands::default(),
             stage: Stage::Over,
             reported: false,
         };
@@ -170,7 +213,7 @@ impl Call {
 
     /// Nothing is left to be done, not even in the background.
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over) && self.forks.is_empty()
+        matches!(self.stage, Stage::Over) && self.errands.is_empty()
     }
 
     /// Whether [`Output::Ended`] was given.
@@ -191,18 +234,21 @@ impl Call {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
-        match (message.start(), message.cseq_method()) {
-            (Start::Response { status, .. }, Method::Invite) => {
-                self.on_invite_response(message, *status, now, out);
-            }
-            (Start::Response { status, .. }, Method::Cancel) => {
-                self.on_cancel_response(message, *status)
-            }
-            (Start::Response { status, .. }, Method::Bye) => {
-                self.on_bye_response(message, *status, now, out);
-            }
-            (Start::Response { .. }, _) => {}
-            (Start::Request(method), _) => self.on_request(message, *method, back, now, out),
+        let status = match message.start() {
+            Start::Request(method) => return self.on_request(message, *method, back, now, out),
+            Start::Response { status, .. } => *status,
+        };
+        if is_foreign_challenge(status, back, self.trunk) && self.authorizer.has_password() {
+            out.push(Output::ForeignChallenge(back.address));
+            return;
+        }
+        match message.cseq_method() {
+            Method::Invite => self.on_invite_response(message, status, now, out),
+            Method::Cancel => self.on_cancel_response(message, status),
+            Method::Bye => self.on_bye_response(message, status, now, out),
+            Method::Prack => self.on_prack_response(message, status, now, out),
+            Method::Update => self.on_refresh_response(message, status, now, out),
+            Method::Ack | Method::Options | Method::Info | Method::Register | Method::Other => {}
         }
     }
 
@@ -223,16 +269,16 @@ impl Call {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Inviting(inviting) => inviting.deadline(self.reported),
-            Stage::Talking(talking) => talking.peer.awaited_ack.as_ref().map(AwaitedAck::deadline),
+            Stage::Talking(talking) => talking.deadline(),
             Stage::Leaving(leaving) => leaving.deadline(self.reported),
             Stage::Over => None,
         };
-        self.forks.iter().filter_map(ClientTransaction::deadline).chain(stage).min()
+        self.errands.deadline().into_iter().chain(stage).min()
     }
 
     /// Runs the timers that are due.
     pub(crate) fn on_time(&mut self, now: Instant, out: &mut Vec<Output>) {
-        self.run_forks(now, out);
+        self.errands.on_time(&self.timers, now, out);
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Inviting(inviting) => self.inviting_on_time(inviting, now, out),
             Stage::Leaving(leaving) => self.leaving_on_time(leaving, now, out),
@@ -242,7 +288,13 @@ impl Call {
     }
 
     /// Something could not be sent.
-    pub(crate) fn on_send_failed(&mut self, purpose: Purpose, why: &str, out: &mut Vec<Output>) {
+    pub(crate) fn on_send_failed(
+        &mut self,
+        purpose: Purpose,
+        why: &str,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         match (&mut self.stage, purpose) {
             // A repetition that fails is no worse than one that is lost.
             (Stage::Inviting(inviting), Purpose::Invite) if inviting.is_first_sending() => {
@@ -256,17 +308,27 @@ impl Call {
                 self.end(termination, out);
                 self.stage = Stage::Over;
             }
+            (Stage::Talking(talking), Purpose::Refresh) => {
+                talking.refresh_not_sent(&self.timers, now)
+            }
             _ => {}
         }
     }
 
     /// The connection that the INVITE left by is gone. The phone may ring all the same: it is
-    /// cancelled over a new connection, behind the report.
+    /// cancelled over a new connection, behind the report. A trunk that had not replied at all may
+    /// be passed over; one that had may be ringing somebody.
     pub(crate) fn on_connection_lost(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if !self.awaits_answer() {
+        let Stage::Inviting(inviting) = &self.stage else { return };
+        if self.reported {
             return;
         }
-        let mut termination = Termination::new(TerminationKind::Unreachable);
+        let kind = if inviting.is_unanswered() {
+            TerminationKind::Unreachable
+        } else {
+            TerminationKind::ConnectionLost
+        };
+        let mut termination = Termination::new(kind);
         termination.text = "the connection was lost".to_owned();
         self.end(termination, out);
         self.on_hang_up(HangUpWhy::PlatformFault, now, out);
@@ -281,7 +343,9 @@ impl Call {
 
     /// What must be answered for a while after the call.
     pub(crate) fn into_remains(self) -> Remains {
-        Remains::new(self.acks, self.last_reply)
+        let mut acks = self.acks;
+        acks.extend(self.reinvite.and_then(Reinvite::into_ack));
+        Remains::new(acks, self.last_reply)
     }
 
     fn end(&mut self, termination: Termination, out: &mut Vec<Output>) {
@@ -297,6 +361,9 @@ impl Call {
 
     /// Ends a dialog that another branch of the INVITE made beside ours (§13.2.2.4).
     fn refuse_fork(&mut self, answer: &Message, now: Instant, out: &mut Vec<Output>) {
+        if self.acks.len() >= MOST_ACKS {
+            return;
+        }
         let mut dialog = Dialog::of_answer(&self.invite, answer, self.trunk);
         let hop = dialog.hop();
         let ack = dialog.ack(answer.cseq(), &[]);
@@ -304,33 +371,25 @@ impl Call {
         self.send(ack, hop.clone(), Purpose::Reply, out);
         let bye = dialog.bye(&[], None);
         self.send(bye.clone(), hop.clone(), Purpose::Reply, out);
-        self.forks.push(ClientTransaction::other(bye, self.trunk.is_reliable(), &self.timers, now));
-        self.fork_hops.push(hop);
+        let transaction =
+            ClientTransaction::other(bye, self.trunk.is_reliable(), &self.timers, now);
+        self.errands.add(Method::Bye, dialog, transaction);
     }
 
-    fn run_forks(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let mut index = 0;
-        while index < self.forks.len() {
-            let (fork, hop) = (&mut self.forks[index], &self.fork_hops[index]);
-            match fork.on_time(&self.timers, now) {
-                Due::GaveUp => {
-                    self.forks.swap_remove(index);
-                    self.fork_hops.swap_remove(index);
-                    continue;
-                }
-                Due::Resend => {
-                    let (bytes, hop) = (fork.request().clone(), hop.clone());
-                    out.push(Output::Send(Sending { bytes, hop, purpose: Purpose::Reply }));
-                }
-                Due::Nothing => {}
-            }
-            index += 1;
+    /// The dialog that the call has, once it was answered.
+    fn dialog(&self) -> Option<&Dialog> {
+        match &self.stage {
+            Stage::Talking(talking) => Some(&talking.dialog),
+            Stage::Leaving(leaving) => Some(&leaving.dialog),
+            Stage::Inviting(_) | Stage::Over => None,
         }
     }
 
     fn remember_ack(&mut self, response: &Message, bytes: Bytes, hop: Hop) {
         let to_tag = response.tag_of_to().unwrap_or_default().to_owned();
-        self.acks.push(SentAck { cseq: response.cseq(), to_tag, bytes, hop });
+        if self.acks.len() < MOST_ACKS {
+            self.acks.push(SentAck { cseq: response.cseq(), to_tag, bytes, hop });
+        }
     }
 }
 
@@ -349,7 +408,15 @@ pub(crate) fn termination_of(kind: TerminationKind, response: &Message) -> Termi
     }
 }
 
-/// At most the 128 characters that a termination may carry.
+/// Whether a response asks for the trunk's password and does not come from the trunk: somebody who
+/// chose the nonce wants to find the password out. Ports are not compared: carriers answer from
+/// others than they are called at.
+pub(crate) fn is_foreign_challenge(status: u16, source: Target, trunk: Target) -> bool {
+    matches!(status, 401 | 407)
+        && source.address.ip().to_canonical() != trunk.address.ip().to_canonical()
+}
+
+/// At most the 128 characters that a termination may carry, on one line.
 fn shortened(text: &str) -> String {
-    text.chars().take(128).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(128).collect()
 }

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use yunling_switch_contract::{Termination, TerminationKind};
 
+use super::session_timer::{self, Answer};
 use super::{Call, Hop, Message, Output, Purpose, Sending, SentReply, Stage, Talking, shortened};
-use crate::sdp::{take_answer, take_offer};
+use crate::sdp::{Unusable, take_answer, take_offer};
 use crate::sip::compose::{ALLOW, Composer};
-use crate::sip::fields::{Reason, dtmf};
+use crate::sip::fields::{Reason, dtmf, options};
 use crate::sip::stack::{Method, Target};
+
+/// The options that a peer may require of us.
+const KNOWN_OPTIONS: [&str; 2] = [options::TIMER, options::RELIABLE];
 
 /// A 2xx of ours to a re-INVITE, repeated until its ACK comes. A peer that sends none in 64·T1 is
 /// taken for gone, and the call is ended (§13.3.1.4, §14.2).
@@ -32,13 +36,15 @@ impl AwaitedAck {
 }
 
 impl Call {
-    /// Repeats the 2xx to a re-INVITE if it is due, and ends the call if it was in vain.
+    /// Runs the session timer; repeats the 2xx to a re-INVITE if it is due, and ends the call if it
+    /// was in vain.
     pub(super) fn talking_on_time(
         &mut self,
-        mut talking: Talking,
+        talking: Talking,
         now: Instant,
         out: &mut Vec<Output>,
     ) {
+        let Some(mut talking) = self.session_on_time(talking, now, out) else { return };
         if let Some(awaited) = &mut talking.peer.awaited_ack {
             if now >= awaited.over_at {
                 let mut termination = Termination::new(TerminationKind::LocalBye);
@@ -81,15 +87,8 @@ impl Call {
         let (dialog, peer) = match &mut self.stage {
             Stage::Talking(talking) => (&talking.dialog, &mut talking.peer),
             Stage::Leaving(leaving) => (&leaving.dialog, &mut leaving.peer),
-            // RFC 3311 §5.2: our own offer is not answered yet.
-            Stage::Inviting(_) if method == Method::Update => {
-                let refusal =
-                    self.response(request, 500, "Offer Outstanding").header("Retry-After", 2);
-                return self.reply(request, refusal.bare(), back, out);
-            }
-            Stage::Inviting(_) | Stage::Over => {
-                return self.no_such_call(request, method, back, out);
-            }
+            Stage::Inviting(_) => return self.on_early_request(request, method, back, out),
+            Stage::Over => return self.no_such_call(request, method, back, out),
         };
         if !dialog.owns(request) {
             return self.no_such_call(request, method, back, out);
@@ -108,6 +107,12 @@ impl Call {
             return self.send(refusal, Hop::Back(back), Purpose::Reply, out);
         }
         peer.cseq = Some(request.cseq());
+        peer.learn(request);
+        let unknown = options::unknown(request.headers("Require"), &KNOWN_OPTIONS);
+        if let Some(unknown) = unknown.filter(|_| method != Method::Bye) {
+            let refusal = self.response(request, 420, "Bad Extension");
+            return self.reply(request, refusal.header("Unsupported", unknown).bare(), back, out);
+        }
         match method {
             Method::Bye => self.on_bye(request, back, out),
             Method::Invite | Method::Update => self.on_offer(request, method, back, now, out),
@@ -116,7 +121,9 @@ impl Call {
                 let ok = self.response(request, 200, "OK").header("Allow", ALLOW);
                 self.reply(request, ok.header("Accept", "application/sdp").bare(), back, out);
             }
-            Method::Ack | Method::Cancel | Method::Other => {
+            // We send no provisional response that it could acknowledge (RFC 3262 §3).
+            Method::Prack => self.no_such_call(request, method, back, out),
+            Method::Ack | Method::Cancel | Method::Register | Method::Other => {
                 let refusal = self.response(request, 405, "Method Not Allowed");
                 self.reply(request, refusal.header("Allow", ALLOW).bare(), back, out);
             }
@@ -145,6 +152,47 @@ impl Call {
         }
     }
 
+    /// A request in a dialog that is not answered yet: only UPDATE has any business there.
+    fn on_early_request(
+        &mut self,
+        request: &Message,
+        method: Method,
+        back: Target,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Inviting(inviting) = &mut self.stage else { return };
+        let early = inviting.branches.owner_of(request).filter(|_| method == Method::Update);
+        let Some(early) = early else { return self.no_such_call(request, method, back, out) };
+        if early.peer.cseq.is_some_and(|last| request.cseq() <= last) {
+            let refusal = self.response(request, 500, "Request Out Of Order").bare();
+            return self.send(refusal, Hop::Back(back), Purpose::Reply, out);
+        }
+        early.peer.cseq = Some(request.cseq());
+        early.peer.learn(request);
+        if let Some(unknown) = options::unknown(request.headers("Require"), &KNOWN_OPTIONS) {
+            let refusal = self.response(request, 420, "Bad Extension");
+            return self.reply(request, refusal.header("Unsupported", unknown).bare(), back, out);
+        }
+        let answer = match request.sdp() {
+            // RFC 3311 §5.2: our own offer is not answered yet.
+            Some(_) if !early.is_settled => {
+                let refusal = self.response(request, 491, "Request Pending").bare();
+                return self.reply(request, refusal, back, out);
+            }
+            Some(offer) => match take_offer(offer, &mut self.session) {
+                Ok((agreement, answer)) => {
+                    early.agreement = Some(agreement);
+                    Some(answer)
+                }
+                Err(why) => return self.refuse_offer(request, &why, back, out),
+            },
+            None => None,
+        };
+        early.dialog.refresh_target(request);
+        let ok = self.accepted(request).sdp(answer.as_deref());
+        self.reply(request, ok, back, out);
+    }
+
     /// A re-INVITE or UPDATE: hold, a new address, another codec, or only a sign of life.
     fn on_offer(
         &mut self,
@@ -157,29 +205,48 @@ impl Call {
         let Stage::Talking(talking) = &mut self.stage else {
             return self.no_such_call(request, method, back, out);
         };
-        talking.dialog.refresh_target(request);
+        let offers = request.sdp().is_some() || method == Method::Invite;
+        let is_outstanding = talking.awaits_answer()
+            || talking.peer.awaited_ack.as_ref().is_some_and(|awaited| awaited.offered);
+        if offers && is_outstanding {
+            // Ours is not answered yet (RFC 3261 §14.2, RFC 3311 §5.2).
+            let refusal = self.response(request, 491, "Request Pending").bare();
+            return self.reply(request, refusal, back, out);
+        }
+        let timer = session_timer::answer(self.terms.as_ref(), talking.clock.as_ref(), request);
+        let (timer_headers, clock) = match timer {
+            Answer::Take { headers, clock } => (headers, clock),
+            Answer::TooSmall(min_s) => {
+                let refusal = self.response(request, 422, "Session Interval Too Small");
+                let refusal = refusal.header("Min-SE", min_s).bare();
+                return self.reply(request, refusal, back, out);
+            }
+            Answer::NoTimer => {
+                let refusal = self.response(request, 420, "Bad Extension");
+                let refusal = refusal.header("Unsupported", options::TIMER).bare();
+                return self.reply(request, refusal, back, out);
+            }
+        };
         let offered = request.sdp().is_none() && method == Method::Invite;
         let (sdp, changed) = match request.sdp() {
             Some(offer) => match take_offer(offer, &mut self.session) {
                 Ok((agreement, answer)) => (Some(answer), Some(agreement)),
-                Err(why) => {
-                    let refusal = self
-                        .response(request, 488, "Not Acceptable Here")
-                        .header("Warning", format_args!("399 yunling \"{why}\""));
-                    return self.reply(request, refusal.bare(), back, out);
-                }
+                Err(why) => return self.refuse_offer(request, &why, back, out),
             },
             None => (offered.then(|| self.session.offer()), None),
         };
-        let ok = self
-            .response(request, 200, "OK")
-            .header("Contact", self.invite.local.contact(&self.invite.user))
-            .header("Allow", ALLOW)
-            .sdp(sdp.as_deref());
+        talking.dialog.refresh_target(request);
+        if let Some(clock) = clock {
+            talking.clock = Some(session_timer::restarted(clock, &self.timers, now));
+        }
+        let mut ok = self.accepted(request);
+        for (name, value) in timer_headers {
+            ok = ok.header(name, value);
+        }
+        let ok = ok.sdp(sdp.as_deref());
         self.reply(request, ok.clone(), back, out);
-        if let Stage::Talking(talking) = &mut self.stage
-            && method == Method::Invite
-        {
+        let Stage::Talking(talking) = &mut self.stage else { return };
+        if method == Method::Invite {
             talking.peer.awaited_ack = Some(AwaitedAck {
                 cseq: request.cseq(),
                 answer: ok,
@@ -191,8 +258,30 @@ impl Call {
             });
         }
         if let Some(agreement) = changed {
+            talking.agreement = agreement;
             out.push(Output::Changed(agreement));
         }
+    }
+
+    /// The 2xx to a request that may change the session and the peer's address.
+    fn accepted(&self, request: &Message) -> Composer {
+        self.response(request, 200, "OK")
+            .header("Contact", self.invite.local.contact(&self.invite.user))
+            .header("Allow", ALLOW)
+            .maybe("Supported", self.invite.supported())
+    }
+
+    fn refuse_offer(
+        &mut self,
+        request: &Message,
+        why: &Unusable,
+        back: Target,
+        out: &mut Vec<Output>,
+    ) {
+        let refusal = self
+            .response(request, 488, "Not Acceptable Here")
+            .header("Warning", format_args!("399 yunling \"{why}\""));
+        self.reply(request, refusal.bare(), back, out);
     }
 
     fn on_ack(&mut self, request: &Message, out: &mut Vec<Output>) {
@@ -202,6 +291,7 @@ impl Call {
             && let Some(agreement) =
                 request.sdp().and_then(|sdp| take_answer(sdp, &self.session).ok())
         {
+            talking.agreement = agreement;
             out.push(Output::Changed(agreement));
         }
     }

@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod challenges;
+mod early;
+mod properties;
+mod refreshes;
+
 use std::time::Duration;
 
-use proptest::prelude::*;
 use yunling_switch_contract::{Codec, IdentityHeader, LegId, Peer};
 
 use super::*;
@@ -23,16 +27,21 @@ struct Line {
     trunk: Target,
 }
 
+fn peer(transport: Transport) -> Peer {
+    Peer {
+        credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
+        identity: IdentityHeader::None,
+        ..Peer::new("t", "10.0.0.1", transport)
+    }
+}
+
 impl Line {
     fn dial(transport: Transport) -> Self {
-        let peer = Peer {
-            name: "t".into(),
-            host: "10.0.0.1".into(),
-            port: 5060,
-            transport,
-            credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
-            identity: IdentityHeader::None,
-        };
+        Self::to(peer(transport))
+    }
+
+    fn to(peer: Peer) -> Self {
+        let transport = peer.transport;
         let local = LocalParty {
             advertised: "10.0.0.9:5060".parse().unwrap(),
             transport,
@@ -63,6 +72,10 @@ impl Line {
             .collect()
     }
 
+    fn answers(&self) -> usize {
+        self.out.iter().filter(|output| matches!(output, Output::Answered { .. })).count()
+    }
+
     fn ended(&self) -> Vec<&Termination> {
         self.out
             .iter()
@@ -73,9 +86,22 @@ impl Line {
             .collect()
     }
 
+    /// How often something was sent that begins so.
+    fn count(&self, begin: &str) -> usize {
+        self.sent(begin).len()
+    }
+
     /// The peer responds to the latest request of this method, if there was one.
     fn respond(&mut self, method: &str, status: u16, headers: &str, sdp: &str) {
-        let Some(request) = self.sent(&format!("{method} ")).pop() else { return };
+        let text = self.response(method, status, headers, sdp);
+        if let Some(text) = text {
+            self.receive(&text);
+        }
+    }
+
+    /// Such a response.
+    fn response(&self, method: &str, status: u16, headers: &str, sdp: &str) -> Option<String> {
+        let request = self.sent(&format!("{method} ")).pop()?;
         let mut text = format!("SIP/2.0 {status} x\r\n");
         for line in request.lines().take_while(|line| !line.is_empty()) {
             let name = line.split(':').next().unwrap();
@@ -87,7 +113,7 @@ impl Line {
             }
         }
         text += &format!("Contact: <sip:b@10.0.0.1>\r\n{headers}\r\n{sdp}");
-        self.receive(&text);
+        Some(text)
     }
 
     /// The peer asks something within the dialog.
@@ -104,6 +130,12 @@ impl Line {
 
     fn receive(&mut self, text: &str) {
         self.call.on_message(&Message::parse(text), self.trunk, self.now, &mut self.out);
+    }
+
+    /// The same from somebody else's address.
+    fn receive_from_stranger(&mut self, text: &str) {
+        let stranger = Target { address: "10.6.6.6:5060".parse().unwrap(), ..self.trunk };
+        self.call.on_message(&Message::parse(text), stranger, self.now, &mut self.out);
     }
 
     fn hang_up(&mut self) {
@@ -288,6 +320,7 @@ fn requests_of_another_dialog_are_refused() {
     let mut line = Line::dial(Transport::Udp);
     line.ask("INFO", 1, "", "");
     line.ask("UPDATE", 2, "", "");
+    line.ask("PRACK", 3, "RAck: 1 1 INVITE\r\n", "");
     line.respond("INVITE", 200, "", SDP);
     let call_id = line.call.invite.ids.call_id.clone();
     line.receive(&format!(
@@ -295,120 +328,77 @@ fn requests_of_another_dialog_are_refused() {
          From: <sip:1@10.0.0.1>;tag=stranger\r\nTo: <sip:2@10.0.0.9>;tag=t\r\n\
          Call-ID: {call_id}\r\nCSeq: 9 BYE\r\n\r\n"
     ));
-    assert_eq!(line.sent("SIP/2.0 481").len(), 2);
-    assert_eq!(line.sent("SIP/2.0 500").len(), 1, "our offer is not answered yet (RFC 3311)");
+    assert_eq!(line.sent("SIP/2.0 481").len(), 4);
     assert_eq!(line.ended().len(), 0);
 }
 
 #[test]
 fn a_failed_sending_ends_a_call_only_if_it_is_the_first() {
     let mut line = Line::dial(Transport::Udp);
-    line.call.on_send_failed(Purpose::Invite, "no route", &mut line.out);
+    line.call.on_send_failed(Purpose::Invite, "no route", line.now, &mut line.out);
     assert_eq!(line.ended()[0].kind, TerminationKind::Unreachable);
     assert!(line.call.is_over());
 
     let mut line = Line::dial(Transport::Udp);
     line.pass(600);
-    line.call.on_send_failed(Purpose::Invite, "no route", &mut line.out);
+    line.call.on_send_failed(Purpose::Invite, "no route", line.now, &mut line.out);
     assert_eq!(line.ended().len(), 0);
 }
 
-/// What a carrier, the network and the platform may do, in any order.
-#[derive(Debug, Clone)]
-enum Deed {
-    Provisional(u16),
-    Answer,
-    AnswerWithoutSdp,
-    Fail(u16),
-    AnswerCancel(u16),
-    AnswerBye(u16),
-    Ask(&'static str, u32),
-    HangUp,
-    LoseConnection,
-    FailToSend,
-    Pass(u64),
+/// RFC 3261 §8.2.2.3: what we do not have is named; a BYE ends the call whatever it requires.
+#[test]
+fn what_a_peer_requires_and_we_do_not_have_is_named() {
+    let mut line = Line::dial(Transport::Udp);
+    line.respond("INVITE", 200, "", SDP);
+    line.ask("INVITE", 1, "Require: precondition, timer\r\n", SDP);
+    let refusal = line.sent("SIP/2.0 420").pop().unwrap();
+    assert!(refusal.contains("Unsupported: precondition\r\n"), "{refusal}");
+    line.ask("BYE", 2, "Require: precondition\r\n", "");
+    assert_eq!(line.ended()[0].kind, TerminationKind::RemoteBye);
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
-    let methods = prop::sample::select(vec!["BYE", "INVITE", "ACK", "INFO", "UPDATE", "CANCEL"]);
-    prop_oneof![
-        3 => prop::sample::select(vec![100, 180, 183]).prop_map(Deed::Provisional),
-        2 => Just(Deed::Answer),
-        1 => Just(Deed::AnswerWithoutSdp),
-        2 => prop::sample::select(vec![302, 401, 407, 486, 487, 503, 603]).prop_map(Deed::Fail),
-        1 => prop::sample::select(vec![200, 481]).prop_map(Deed::AnswerCancel),
-        1 => prop::sample::select(vec![100, 200, 401, 481]).prop_map(Deed::AnswerBye),
-        2 => (methods, 1_u32..4).prop_map(|(method, cseq)| Deed::Ask(method, cseq)),
-        1 => Just(Deed::HangUp),
-        1 => Just(Deed::LoseConnection),
-        1 => Just(Deed::FailToSend),
-        3 => (1_u64..20_000).prop_map(Deed::Pass),
-    ]
-}
-
-impl Line {
-    fn act(&mut self, deed: &Deed) {
-        let challenge = "WWW-Authenticate: Digest realm=r, nonce=n\r\n\
-            Proxy-Authenticate: Digest realm=p, nonce=m, qop=auth\r\n";
-        match *deed {
-            Deed::Provisional(status) => self.respond("INVITE", status, "", ""),
-            Deed::Answer => self.respond("INVITE", 200, "", SDP),
-            Deed::AnswerWithoutSdp => self.respond("INVITE", 200, "", ""),
-            Deed::Fail(status) => self.respond("INVITE", status, challenge, ""),
-            Deed::AnswerCancel(status) => self.respond("CANCEL", status, "", ""),
-            Deed::AnswerBye(status) => self.respond("BYE", status, challenge, ""),
-            Deed::Ask(method, cseq) => self.ask(method, cseq, "", ""),
-            Deed::HangUp => self.hang_up(),
-            Deed::LoseConnection => self.call.on_connection_lost(self.now, &mut self.out),
-            Deed::FailToSend => {
-                for purpose in [Purpose::Invite, Purpose::Cancel, Purpose::Bye, Purpose::Reply] {
-                    self.call.on_send_failed(purpose, "x", &mut self.out);
-                }
-            }
-            Deed::Pass(ms) => self.pass(ms),
+/// Before any reply another trunk may be tried; behind one a phone may ring.
+#[test]
+fn a_lost_connection_is_told_by_what_had_come_before() {
+    let challenge = "WWW-Authenticate: Digest realm=r, nonce=n\r\n";
+    let rows = [
+        (None, TerminationKind::Unreachable),
+        (Some((100, "")), TerminationKind::ConnectionLost),
+        (Some((180, "")), TerminationKind::ConnectionLost),
+        (Some((401, challenge)), TerminationKind::ConnectionLost),
+    ];
+    for (reply, expected) in rows {
+        let mut line = Line::dial(Transport::Tcp);
+        if let Some((status, headers)) = reply {
+            line.respond("INVITE", status, headers, "");
         }
+        line.call.on_connection_lost(line.now, &mut line.out);
+        let mut termination = Termination::new(expected);
+        termination.text = "the connection was lost".to_owned();
+        assert_eq!(line.ended(), [&termination], "{reply:?}");
+        line.pass(40_000);
+        assert!(line.call.is_over(), "{reply:?}");
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    /// Whatever happens: one end, at most one answer and that before the end, every final response
-    /// acknowledged, nobody left in a call that we think is over, and nothing lives for ever.
-    #[test]
-    fn every_call_ends_once_and_cleanly(
-        tcp in any::<bool>(),
-        deeds in prop::collection::vec(deed(), 0..24),
-    ) {
-        let mut line = Line::dial(if tcp { Transport::Tcp } else { Transport::Udp });
-        for deed in &deeds {
-            line.act(deed);
-        }
-        line.hang_up();
-        line.pass(200_000);
-        prop_assert!(line.call.is_over(), "it lives for ever");
-        prop_assert_eq!(line.ended().len(), 1);
-        let position = |wanted: fn(&Output) -> bool| line.out.iter().position(wanted);
-        let ended = position(|output| matches!(output, Output::Ended(_))).unwrap();
-        let told = |output: &Output| {
-            !matches!(output, Output::Send(_) | Output::StopMedia | Output::Ended(_))
-        };
-        prop_assert!(!line.out[ended..].iter().any(told), "something is told behind the end");
-        let answers =
-            line.out.iter().filter(|output| matches!(output, Output::Answered { .. })).count();
-        prop_assert!(answers <= 1);
-        if let Some(answered) = position(|output| matches!(output, Output::Answered { .. })) {
-            prop_assert!(answered < ended);
-            let acked = position(|output| {
-                matches!(output, Output::Send(sending) if sending.bytes.starts_with(b"ACK "))
-            });
-            prop_assert!(acked.unwrap() < answered, "acknowledged before it is reported");
-            let peer_left =
-                line.ended().iter().any(|ended| ended.kind == TerminationKind::RemoteBye);
-            prop_assert!(peer_left || !line.sent("BYE ").is_empty(), "somebody is left talking");
-        }
-        if line.sent("BYE ").is_empty() {
-            prop_assert!(line.ended()[0].kind != TerminationKind::LocalBye);
-        }
+/// A peer that knows our branch invents one To tag after another.
+#[test]
+fn invented_branches_cost_a_bounded_amount() {
+    let mut line = Line::dial(Transport::Udp);
+    line.respond("INVITE", 200, "", SDP);
+    let answer = line.response("INVITE", 200, "", SDP).unwrap();
+    for number in 0..1_000 {
+        line.receive(&answer.replace(";tag=b\r\n", &format!(";tag=b{number}\r\n")));
+        line.receive(
+            &answer.replace("200 x", "486 x").replace(";tag=b\r\n", &format!(";tag=c{number}\r\n")),
+        );
     }
+    assert!(line.count("BYE ") <= MOST_ACKS, "{}", line.count("BYE "));
+    assert!(line.call.acks.len() <= MOST_ACKS);
+    let bye_of_ours = |bye: &String| bye.contains(";tag=b\r\n");
+    assert!(!line.sent("BYE ").iter().any(bye_of_ours), "ours goes on");
+    line.hang_up();
+    line.respond("BYE", 200, "", "");
+    line.pass(40_000);
+    assert!(line.call.is_over());
 }

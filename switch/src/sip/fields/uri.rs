@@ -32,6 +32,7 @@ impl<'a> UriParts<'a> {
         let transport = match params::param(params, "transport") {
             Some(t) if t.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
             Some(t) if t.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
+            Some(t) if t.eq_ignore_ascii_case("tls") => Some(Transport::Tls),
             _ => None,
         };
         Some(Self { host, port, transport })
@@ -64,6 +65,12 @@ pub(crate) fn bracketed(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
 }
 
+/// A host as a setting gives it, without whatever no host has (RFC 3261 §25.1): it cannot break out
+/// of its URI.
+pub(crate) fn clean_host(host: &str) -> String {
+    host.chars().filter(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(*c)).collect()
+}
+
 /// A user part as a URI may carry it: what RFC 3261 §25.1 does not allow there is escaped.
 pub(crate) fn escape_user(user: &str) -> String {
     let mut escaped = String::with_capacity(user.len());
@@ -88,11 +95,12 @@ mod tests {
 
     #[test]
     fn hosts_ports_and_transports_are_read() {
-        let rows: [(&str, Option<Parts<'_>>); 8] = [
+        let rows: [(&str, Option<Parts<'_>>); 9] = [
             ("sip:a@b.example", Some(("b.example", None, None))),
             ("sip:10.0.0.1:5070;lr", Some(("10.0.0.1", Some(5070), None))),
             ("SIP:x;y=1@[::1]:6;transport=TCP", Some(("::1", Some(6), Some(Transport::Tcp)))),
             ("sip:a@h;transport=udp?Reason=x", Some(("h", None, Some(Transport::Udp)))),
+            ("sip:a@h;transport=TLS", Some(("h", None, Some(Transport::Tls)))),
             ("sips:a@h", None),
             ("tel:+861", None),
             ("sip:a@", None),
@@ -109,5 +117,7 @@ mod tests {
         assert_eq!(escape_user("+8613800138000"), "+8613800138000");
         assert_eq!(escape_user("12#3"), "12%233");
         assert_eq!(escape_user("a@b>\r\nX: y"), "a%40b%3E%0D%0AX%3A%20y");
+        assert_eq!(clean_host("a.example>;x=\"y\"\r\nX: y"), "a.examplexyX:y");
+        assert_eq!(clean_host("[2001:db8::1]"), "[2001:db8::1]");
     }
 }

@@ -5,13 +5,17 @@
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Instant;
 
 use bytes::Bytes;
-use yunling_switch_contract::{Credentials, HangUpWhy, ReapOutcome, Termination, TerminationKind};
+use yunling_switch_contract::{
+    Credentials, HangUpWhy, ReapOutcome, SessionTimer, Termination, TerminationKind,
+};
 
-use super::authorizer::{Authorizer, MOST_SENDINGS};
-use super::call::{Hop, Purpose, Sending, termination_of};
+use super::authorizer::{Authorizer, MOST_SENDINGS, Tries};
+use super::call::{Hop, MOST_RAISES, Purpose, Sending, is_foreign_challenge, termination_of};
 use super::compose::Composer;
 use super::dialog::Dialog;
 use super::fields::reason::of_hang_up;
@@ -24,6 +28,8 @@ use super::transaction::{ClientTransaction, Due};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Output {
     Send(Sending),
+    /// Somebody who is not the trunk asked for its password: to be counted.
+    ForeignChallenge(SocketAddr),
     /// Once.
     Reaped(ReapOutcome),
 }
@@ -34,11 +40,15 @@ pub(crate) struct Reaping {
     trunk: Target,
     timers: Timers,
     authorizer: Authorizer,
+    tries: Tries,
     /// Absent if the leg had been answered.
     invite: Option<Invite>,
     /// INVITEs of the earlier process that may be pending: its first, and those that answered
     /// challenges.
     cancels: Vec<Cancelling>,
+    /// CSeqs that are cancelled too if nobody knows those: of INVITEs that asked for a longer
+    /// session, which is rare.
+    later: Range<u32>,
     bye: Option<Byeing>,
     tag: String,
     report_at: Instant,
@@ -52,7 +62,7 @@ struct Cancelling {
     transaction: Option<ClientTransaction>,
     /// The CANCEL found nothing (481).
     unknown: bool,
-    /// The INVITE ended with a challenge.
+    /// The INVITE ended with a demand for another one.
     challenged: bool,
 }
 
@@ -76,25 +86,27 @@ impl Reaping {
     ) -> Self {
         // A challenged INVITE was repeated with the next CSeq, if there was a password. Which one is
         // pending is not known: a CANCEL for nothing does no harm.
-        let last_cseq = if credentials.is_some() { MOST_SENDINGS } else { 1 };
-        let reason = of_hang_up(HangUpWhy::PlatformFault);
-        let cancels = (1..=last_cseq)
-            .map(|cseq| {
-                let request = invite.cancel(cseq, Some(reason));
-                out.push(sending(request.clone(), Hop::Known(trunk)));
-                let transaction =
-                    ClientTransaction::other(request, trunk.is_reliable(), &timers, now);
-                Cancelling {
-                    cseq,
-                    transaction: Some(transaction),
-                    unknown: false,
-                    challenged: false,
-                }
-            })
-            .collect();
+        let first = if credentials.is_some() { MOST_SENDINGS } else { 1 };
+        let raises = if invite.session_timer == SessionTimer::Off { 0 } else { MOST_RAISES };
         let tag = invite.ids.tag.clone();
         let authorizer = Authorizer::new(credentials, invite.ids.cnonce.clone());
-        Self::new(Some(invite), cancels, tag, (authorizer, trunk, timers), now)
+        let mut reaping = Self::new(Some(invite), tag, (authorizer, trunk, timers), now);
+        reaping.send_cancels(1..first + 1, now, out);
+        reaping.later = first + 1..first + 1 + raises;
+        reaping
+    }
+
+    fn send_cancels(&mut self, cseqs: Range<u32>, now: Instant, out: &mut Vec<Output>) {
+        let Some(invite) = &self.invite else { return };
+        let reason = of_hang_up(HangUpWhy::PlatformFault);
+        for cseq in cseqs {
+            let request = invite.cancel(cseq, Some(reason));
+            out.push(sending(request.clone(), Hop::Known(self.trunk)));
+            let transaction =
+                ClientTransaction::other(request, self.trunk.is_reliable(), &self.timers, now);
+            let transaction = Some(transaction);
+            self.cancels.push(Cancelling { cseq, transaction, unknown: false, challenged: false });
+        }
     }
 
     /// Ends a stored dialog with BYE.
@@ -107,7 +119,7 @@ impl Reaping {
         out: &mut Vec<Output>,
     ) -> Self {
         let tag = dialog.state().local_tag.clone();
-        let mut reaping = Self::new(None, Vec::new(), tag, (authorizer, trunk, timers), now);
+        let mut reaping = Self::new(None, tag, (authorizer, trunk, timers), now);
         let outcome = ReapOutcome::Ended(Termination::new(TerminationKind::LocalBye));
         reaping.send_bye(dialog, outcome, now, out);
         reaping
@@ -115,7 +127,6 @@ impl Reaping {
 
     fn new(
         invite: Option<Invite>,
-        cancels: Vec<Cancelling>,
         tag: String,
         (authorizer, trunk, timers): (Authorizer, Target, Timers),
         now: Instant,
@@ -123,8 +134,10 @@ impl Reaping {
         Self {
             trunk,
             authorizer,
+            tries: Tries::default(),
             invite,
-            cancels,
+            cancels: Vec::new(),
+            later: 0..0,
             bye: None,
             tag,
             report_at: now + timers.reap,
@@ -161,18 +174,19 @@ impl Reaping {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
-        match (message.start(), message.cseq_method()) {
-            (Start::Request(method), _) => self.on_request(message, *method, back, out),
-            (Start::Response { status, .. }, Method::Invite) => {
-                self.on_invite_response(message, *status, now, out);
-            }
-            (Start::Response { status, .. }, Method::Cancel) if *status >= 200 => {
-                self.on_cancel_response(message, *status, out);
-            }
-            (Start::Response { status, .. }, Method::Bye) if *status >= 200 => {
-                self.on_bye_response(message, *status, now, out);
-            }
-            (Start::Response { .. }, _) => {}
+        let status = match message.start() {
+            Start::Request(method) => return self.on_request(message, *method, back, out),
+            Start::Response { status, .. } => *status,
+        };
+        if is_foreign_challenge(status, back, self.trunk) && self.authorizer.has_password() {
+            out.push(Output::ForeignChallenge(back.address));
+            return;
+        }
+        match message.cseq_method() {
+            Method::Invite => self.on_invite_response(message, status, now, out),
+            Method::Cancel if status >= 200 => self.on_cancel_response(message, status, now, out),
+            Method::Bye if status >= 200 => self.on_bye_response(message, status, now, out),
+            _ => {}
         }
     }
 
@@ -229,16 +243,21 @@ impl Reaping {
             }
             _ => {
                 out.push(sending(invite.ack_of_failure(response), Hop::Known(self.trunk)));
-                let is_challenge = matches!(status, 401 | 407);
-                let last = self.cancels.iter().map(|cancel| cancel.cseq).max();
+                let has_successor = match status {
+                    401 | 407 => self.authorizer.has_password(),
+                    422 => true,
+                    _ => false,
+                };
+                let known = self.cancels.iter().map(|cancel| cancel.cseq).max();
+                let is_last = known == Some(response.cseq()) && self.later.is_empty();
                 let cancel = self.cancels.iter_mut().find(|c| c.cseq == response.cseq());
                 if let Some(cancel) = cancel
-                    && is_challenge
-                    && last != Some(cancel.cseq)
+                    && has_successor
+                    && !is_last
                 {
                     // Its successor decides.
                     (cancel.challenged, cancel.transaction) = (true, None);
-                    self.settle_if_nothing_is_pending(out);
+                    self.settle_if_nothing_is_pending(now, out);
                     return;
                 }
                 let kind = if status == 487 {
@@ -251,7 +270,13 @@ impl Reaping {
         }
     }
 
-    fn on_cancel_response(&mut self, response: &Message, status: u16, out: &mut Vec<Output>) {
+    fn on_cancel_response(
+        &mut self,
+        response: &Message,
+        status: u16,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         if !self.invite.as_ref().is_some_and(|invite| invite.owns(response)) {
             return;
         }
@@ -260,14 +285,20 @@ impl Reaping {
             cancel.transaction = None;
             cancel.unknown = status == 481;
         }
-        self.settle_if_nothing_is_pending(out);
+        self.settle_if_nothing_is_pending(now, out);
     }
 
     /// An INVITE was challenged and no later one is known: it never rang. If nothing at all
     /// is known (only 481s), a 200 may still be under way: that waits until `report_at`.
-    fn settle_if_nothing_is_pending(&mut self, out: &mut Vec<Output>) {
-        let challenged = self.cancels.iter().any(|cancel| cancel.challenged);
-        if challenged && self.cancels.iter().all(|cancel| cancel.challenged || cancel.unknown) {
+    fn settle_if_nothing_is_pending(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if !self.cancels.iter().all(|cancel| cancel.challenged || cancel.unknown) {
+            return;
+        }
+        let later = std::mem::replace(&mut self.later, 0..0);
+        if !later.is_empty() {
+            return self.send_cancels(later, now, out);
+        }
+        if self.cancels.iter().any(|cancel| cancel.challenged) {
             let termination = Termination::new(TerminationKind::Cancelled);
             self.report(ReapOutcome::NeverAnswered(termination), out);
         }
@@ -296,10 +327,13 @@ impl Reaping {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
-        let ours = |bye: &&mut Byeing| bye.dialog.state().local_cseq == response.cseq();
+        let ours = |bye: &&mut Byeing| {
+            bye.dialog.state().local_cseq == response.cseq()
+                && bye.dialog.is_answered_by(response, Method::Bye)
+        };
         let Some(bye) = self.bye.as_mut().filter(ours) else { return };
         bye.transaction = None;
-        if self.authorizer.take(response, status) {
+        if self.authorizer.take(&mut self.tries, response, status).is_ok() {
             let (dialog, outcome) = (bye.dialog.clone(), bye.outcome.clone());
             return self.send_bye(dialog, outcome, now, out);
         }

@@ -35,12 +35,9 @@ impl Orphan {
         let credentials = Credentials { username: "u".into(), password: "p".into() };
         let credentials = password.then_some(credentials);
         let peer = Peer {
-            name: "t".into(),
-            host: "10.0.0.1".into(),
-            port: 5060,
-            transport: Transport::Udp,
             credentials: credentials.clone(),
             identity: IdentityHeader::None,
+            ..Peer::new("t", "10.0.0.1", Transport::Udp)
         };
         let ids = IdSource::new(&[3; 32]);
         let invite = Invite::new(&ids, &LegId::new("CA1"), 0, &peer, ("1", "2"), local());
@@ -117,7 +114,7 @@ impl Orphan {
             .iter()
             .filter_map(|output| match output {
                 Output::Reaped(outcome) => Some(outcome),
-                Output::Send(_) => None,
+                Output::Send(_) | Output::ForeignChallenge(_) => None,
             })
             .collect();
         assert!(reaped.len() <= 1, "{reaped:?}");
@@ -173,6 +170,10 @@ fn a_challenged_orphan_that_was_not_repeated_never_rang() {
         assert_eq!(orphan.outcome(), None, "a later INVITE may ring");
         orphan.respond(cancel, "CANCEL", 481);
     }
+    for cancel in &orphan.sent("CANCEL")[cancels.len()..] {
+        assert_eq!(orphan.outcome(), None, "one that asked for a longer session may ring");
+        orphan.respond(cancel, "CANCEL", 481);
+    }
     assert!(matches!(orphan.outcome(), Some(ReapOutcome::NeverAnswered(_))));
 }
 
@@ -192,6 +193,44 @@ fn every_invite_that_can_have_been_sent_is_cancelled() {
         assert!(matches!(orphan.outcome(), Some(ReapOutcome::NeverAnswered(_))), "{pending}");
     }
     assert_eq!(Orphan::invited(false).sent("CANCEL").len(), 1, "nothing was ever answered");
+}
+
+/// A 422 made the earlier process send its INVITE again: that one rings. The 422 may come again, or
+/// its INVITE be forgotten.
+#[test]
+fn an_invite_that_asked_for_a_longer_session_is_cancelled_too() {
+    for forgotten in [false, true] {
+        let mut orphan = Orphan::invited(false);
+        let cancel = orphan.sent("CANCEL")[0].clone();
+        if forgotten {
+            orphan.respond(&cancel, "CANCEL", 481);
+        } else {
+            orphan.respond(&cancel, "INVITE", 422);
+        }
+        let cancels = orphan.sent("CANCEL");
+        assert_eq!(cancels.len(), 3, "two raises at most");
+        assert!(cancels[1].contains("CSeq: 2 CANCEL"));
+        assert_eq!(orphan.outcome(), None);
+        orphan.respond(&cancels[1], "INVITE", 487);
+        assert!(matches!(orphan.outcome(), Some(ReapOutcome::NeverAnswered(_))));
+    }
+}
+
+/// The digest of a password is nothing for a stranger, whatever it knows of the call.
+#[test]
+fn a_foreign_challenge_is_dropped() {
+    let mut orphan = Orphan::invited(true);
+    let cancel = orphan.sent("CANCEL")[0].clone();
+    orphan.respond(&cancel, "INVITE", 200);
+    let trunk = orphan.trunk;
+    orphan.trunk.address = "10.6.6.6:5060".parse().unwrap();
+    let bye = orphan.sent("BYE")[0].clone();
+    orphan.respond(&bye, "BYE", 401);
+    assert_eq!((orphan.sent("BYE").len(), orphan.outcome()), (1, None));
+    assert!(matches!(orphan.out.last(), Some(Output::ForeignChallenge(_))));
+    orphan.trunk = trunk;
+    orphan.respond(&bye, "BYE", 200);
+    assert!(matches!(orphan.outcome(), Some(ReapOutcome::Ended(_))));
 }
 
 #[test]
@@ -216,7 +255,8 @@ fn a_stored_dialog_is_ended() {
     for (status, expected) in rows {
         let mut orphan = Orphan::answered();
         let bye = orphan.sent("BYE")[0].clone();
-        assert!(bye.contains("CSeq: 5 BYE") && bye.contains(";tag=r"), "{bye}");
+        // Far ahead of the stored number: refreshes since may have used those in between.
+        assert!(bye.contains("CSeq: 20005 BYE") && bye.contains(";tag=r"), "{bye}");
         orphan.respond(&bye, "BYE", status);
         assert!(orphan.outcome().is_some_and(expected), "{status}: {:?}", orphan.outcome());
     }

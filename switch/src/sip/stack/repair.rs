@@ -10,7 +10,7 @@ pub(super) enum Verdict {
     Parse,
     /// Parse this instead.
     Mended(Vec<u8>),
-    /// A request of a method that nobody here knows: send this 501 back (RFC 3261 §8.2.1).
+    /// A request that nobody here could read on: send this back (RFC 3261 §8.2.1, §21.5.7).
     Answer(Vec<u8>),
 }
 
@@ -33,15 +33,18 @@ const KNOWN: [&str; 14] = [
 ];
 
 /// Looks at one datagram and mends it: bytes that are not UTF-8 in the start line or a header
-/// become `?` (the parser would drop that header and all behind it), and a body without a usable
-/// Content-Length gets the one that RFC 3261 §18.3 gives it, the rest of the datagram (the parser
-/// would drop the body).
+/// become `?` (the parser would drop that header and all behind it), control characters become
+/// spaces (RFC 3261 §25.1 has none; a carriage return in the middle of a line is a line's end to
+/// some elements and not to others), and a body without a usable Content-Length gets the one that
+/// §18.3 gives it, the rest of the datagram (the parser would drop the body).
 pub(super) fn inspect(datagram: &[u8]) -> Verdict {
-    if let Some(reply) = refusal_of_unknown_method(datagram) {
+    if let Some(reply) = refusal(datagram) {
         return Verdict::Answer(reply);
     }
     let Some(end) = head_end(datagram) else { return Verdict::Parse };
-    if std::str::from_utf8(&datagram[..end]).is_ok() && has_usable_length(datagram, end) {
+    let is_text = std::str::from_utf8(&datagram[..end]).is_ok()
+        && !(0..end).any(|at| is_stray_control(datagram, at));
+    if is_text && has_usable_length(datagram, end) {
         return Verdict::Parse;
     }
     let mut mended = datagram.to_vec();
@@ -50,14 +53,28 @@ pub(super) fn inspect(datagram: &[u8]) -> Verdict {
     Verdict::Mended(mended)
 }
 
-/// Replaces what is not UTF-8 in the head, byte by byte, so that lengths stay.
+/// Replaces what is not text in the head, byte by byte, so that lengths stay.
 fn mend_text(datagram: &mut [u8]) {
     let end = head_end(datagram).unwrap_or(datagram.len());
+    for at in 0..end {
+        if is_stray_control(datagram, at) {
+            datagram[at] = b' ';
+        }
+    }
     let mut from = 0;
     while let Err(error) = std::str::from_utf8(&datagram[from..end]) {
         let bad = from + error.valid_up_to();
         datagram[bad] = b'?';
         from = bad;
+    }
+}
+
+/// A control character that neither separates words nor ends a line.
+fn is_stray_control(datagram: &[u8], at: usize) -> bool {
+    match datagram[at] {
+        b'\t' | b'\n' => false,
+        b'\r' => datagram.get(at + 1) != Some(&b'\n'),
+        byte => byte.is_ascii_control(),
     }
 }
 
@@ -105,24 +122,28 @@ fn length_header(head: &[u8]) -> Option<Range<usize>> {
     None
 }
 
-/// The 501 for a request whose method the parser does not know; nothing for all else. It copies
-/// what a response must repeat (RFC 3261 §8.2.6.2).
-fn refusal_of_unknown_method(datagram: &[u8]) -> Option<Vec<u8>> {
-    let end = head_end(datagram)?;
-    let head = &datagram[..end];
-    let start_line = head.split(|byte| *byte == b'\r').next()?;
+/// The refusal of a request that the parser would not take for what it is: 505 for another version
+/// of SIP, 501 for a method that it does not know; nothing for all else. It copies what a response
+/// must repeat (RFC 3261 §8.2.6.2).
+fn refusal(datagram: &[u8]) -> Option<Vec<u8>> {
+    let head = &datagram[..head_end(datagram)?];
+    let start_line = head.split(|byte| *byte == b'\r').next()?.trim_ascii_end();
     let mut words = start_line.split(|byte| *byte == b' ');
-    let (method, version) = (words.next()?, start_line.trim_ascii_end());
-    let is_request = version.ends_with(b" SIP/2.0");
+    let (method, version) = (words.next()?, words.next_back()?);
     let is_token = !method.is_empty()
         && method.iter().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(b));
-    if !is_request
-        || !is_token
-        || KNOWN.iter().any(|known| method.eq_ignore_ascii_case(known.as_bytes()))
-    {
+    if !is_token {
         return None;
     }
-    let mut reply = b"SIP/2.0 501 Not Implemented\r\n".to_vec();
+    let is_known = KNOWN.iter().any(|known| method.eq_ignore_ascii_case(known.as_bytes()));
+    let mut reply = match version.strip_prefix(b"SIP/")? {
+        b"2.0" if is_known => return None,
+        b"2.0" => b"SIP/2.0 501 Not Implemented\r\n".to_vec(),
+        [b'0'..=b'9', b'.', b'0'..=b'9'] if !method.eq_ignore_ascii_case(b"ACK") => {
+            b"SIP/2.0 505 Version Not Supported\r\n".to_vec()
+        }
+        _ => return None,
+    };
     for line in head.split(|byte| *byte == b'\n').skip(1) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
@@ -159,6 +180,12 @@ mod tests {
     }
 
     #[test]
+    fn a_line_ends_where_it_ends_and_nowhere_else() {
+        let datagram = mended(b"A\r\nX: a\rVia: v\0\x7f\r\nl: 0\r\n\r\n\r\0");
+        assert_eq!(datagram, b"A\r\nX: a Via: v  \r\nl: 0\r\n\r\n\r\0");
+    }
+
+    #[test]
     fn a_body_gets_the_length_it_has() {
         let rows: [(&[u8], &[u8]); 5] = [
             (b"A B SIP\r\nX: y\r\n\r\nbody", b"A B SIP\r\nX: y\r\nContent-Length: 4\r\n\r\nbody"),
@@ -183,6 +210,13 @@ mod tests {
             reply,
             b"SIP/2.0 501 Not Implemented\r\nVia: SIP/2.0/UDP h;branch=1\r\nf: <sip:x>;tag=1\r\nTo: <sip:y>\r\nCall-ID: 1\r\nCSeq: 1 FOO\r\nContent-Length: 0\r\n\r\n"
         );
+        let Verdict::Answer(reply) = inspect(b"OPTIONS sip:a SIP/7.0\r\nCall-ID: 1\r\n\r\n") else {
+            panic!("it is answered")
+        };
+        assert!(reply.starts_with(b"SIP/2.0 505 Version Not Supported\r\nCall-ID: 1\r\n"));
+        for silent in ["OPTIONS sip:a SIP/x\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "A\r\n\r\n"] {
+            assert!(!matches!(inspect(silent.as_bytes()), Verdict::Answer(_)), "{silent}");
+        }
         let known = b"OPTIONS sip:a@b SIP/2.0\r\nl: 0\r\n\r\n";
         assert_eq!(inspect(known), Verdict::Parse);
     }

@@ -1,207 +1,335 @@
-//! TCP: connections to trunks and from them, one for each address, made once however many ask.
+//! TCP and TLS: connections to trunks and from them, one for each far end, made once however many
+//! ask. Each is read by a task of its own ([`super::reader`]).
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
-use rsipstack::sip::Transport as WireTransport;
-use rsipstack::transport::connection::TransportSender;
-use rsipstack::transport::stream::StreamConnection as _;
-use rsipstack::transport::tcp::TcpConnection;
-use rsipstack::transport::{SipAddr, SipConnection};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use yunling_switch_contract::Transport;
 
-use super::Unreachable;
+use super::flood::Flood;
+use super::reader::{Reader, Take};
+use super::tls::{Tls, TlsServer};
+use super::{Target, Unreachable};
 use crate::supervision::Vitals;
-
-/// A connection that says nothing for so long is closed; SIP keep-alives come every few minutes.
-const IDLE: Duration = Duration::from_secs(600);
 
 /// Connections that may be open. Beyond, new ones from outside are closed at once.
 const LIMIT: usize = 4_096;
 
-/// A live connection.
-#[derive(Clone)]
-struct Link {
-    connection: TcpConnection,
-    lost: CancellationToken,
+/// Connections that one address may hold open to us, unless we deal with it: each has buffers and a
+/// task.
+const STRANGERS_LIMIT: usize = 8;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Connecting, a TLS handshake, or writing to a peer that does not read.
+    pub patience: Duration,
+    /// Nothing comes for so long over a connection that we made: we send a keep-alive, so that no
+    /// NAT forgets it.
+    pub keep_alive: Duration,
+    /// A peer that has answered keep-alives and now takes longer is gone.
+    pub pong: Duration,
+    /// A connection that says nothing for so long is closed.
+    pub idle: Duration,
 }
 
-/// The TCP connections of one engine.
-pub(super) struct Streams {
-    links: Mutex<HashMap<SocketAddr, Arc<OnceCell<Link>>>>,
-    events: TransportSender,
+impl Pace {
+    /// The times of RFC 5626 §4.4.1, and ten minutes of silence.
+    pub(super) const fn with_patience(patience: Duration) -> Self {
+        Self {
+            patience,
+            keep_alive: Duration::from_secs(95),
+            pong: Duration::from_secs(10),
+            idle: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What a connection runs over.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// Who made a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    Us,
+    Peer,
+}
+
+/// A live connection.
+#[derive(Clone)]
+pub(super) struct Link {
+    writing: Arc<tokio::sync::Mutex<WriteHalf<Box<dyn Wire>>>>,
     patience: Duration,
+    /// Our end.
+    pub local: SocketAddr,
+    /// Cancelled when it is lost.
+    pub lost: CancellationToken,
+}
+
+impl Link {
+    /// Writes take at most `patience`; `lost` is cancelled when the connection is no good any more.
+    pub(super) fn new(
+        writing: WriteHalf<Box<dyn Wire>>,
+        patience: Duration,
+        local: SocketAddr,
+        lost: CancellationToken,
+    ) -> Self {
+        Self { writing: Arc::new(tokio::sync::Mutex::new(writing)), patience, local, lost }
+    }
+
+    /// Writes all or gives the connection up: a message that was written in part spoils all that
+    /// follow.
+    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        // Dropped in the middle, it has written in part as well.
+        let unfinished = self.lost.clone().drop_guard();
+        let writing = async {
+            let mut writing = self.writing.lock().await;
+            writing.write_all(bytes).await?;
+            writing.flush().await
+        };
+        match timeout(self.patience, writing).await {
+            Ok(Ok(())) => {
+                unfinished.disarm();
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_elapsed) => Err(io::Error::other("it does not read what we send")),
+        }
+    }
+
+    /// Says farewell (TLS's `close_notify`) and ends our direction.
+    async fn close(&self) {
+        let closing = async { self.writing.lock().await.shutdown().await };
+        let _best_effort = timeout(self.patience, closing).await;
+    }
+}
+
+/// Names a connection. For TCP the far end is enough; over TLS the same far end may have been asked
+/// for different certificates.
+type Name = (Transport, SocketAddr, usize);
+
+fn name(target: Target) -> Name {
+    let outlet = if target.transport == Transport::Tls { target.listener } else { 0 };
+    (target.transport, target.address, outlet)
+}
+
+type Cell = Arc<OnceCell<Link>>;
+
+/// The connections of one engine.
+pub(super) struct Streams {
+    links: Mutex<HashMap<Name, Cell>>,
+    tls: Tls,
+    flood: Arc<Flood>,
+    take: Take,
+    pace: Pace,
     stop: CancellationToken,
 }
 
+/// Binds a socket for connections from outside.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // A restarted engine must get its port back while old connections are in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1_024)?;
+    TcpListener::from_std(socket.into())
+}
+
 impl Streams {
-    /// `patience`: how long connecting, or writing to a peer that does not read, may take.
     pub(super) fn new(
-        events: TransportSender,
-        patience: Duration,
+        tls: Tls,
+        flood: Arc<Flood>,
+        take: Take,
+        pace: Pace,
         stop: CancellationToken,
     ) -> Self {
-        Self { links: Mutex::default(), events, patience, stop }
+        Self { links: Mutex::default(), tls, flood, take, pace, stop }
     }
 
-    /// Listens on an address; gives the one that it is really bound to.
-    pub(super) fn listen(
+    /// Begins to take connections from outside; `listener` is the socket's number.
+    pub(super) fn serve(
         self: &Arc<Self>,
-        address: SocketAddr,
+        socket: TcpListener,
+        listener: usize,
+        tls: Option<TlsServer>,
         vitals: &Vitals,
-    ) -> io::Result<SocketAddr> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        // A restarted engine must get its port back while old connections are in TIME_WAIT.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(1_024)?;
-        let listener = TcpListener::from_std(socket.into())?;
-        let local = listener.local_addr()?;
-        let (streams, listener) = (Arc::clone(self), Arc::new(listener));
+    ) {
+        let (streams, socket) = (Arc::clone(self), Arc::new(socket));
         vitals.keep_up("acceptance of SIP connections", move || {
-            let (streams, listener) = (Arc::clone(&streams), Arc::clone(&listener));
+            let (streams, socket) = (Arc::clone(&streams), Arc::clone(&socket));
+            let tls = tls.clone();
             async move {
                 let stop = streams.stop.clone();
-                let _stopped = stop.run_until_cancelled(streams.accept(&listener)).await;
+                let accepting = streams.accept(&socket, listener, tls.as_ref());
+                let _stopped = stop.run_until_cancelled(accepting).await;
                 Ok(())
             }
         });
-        Ok(local)
     }
 
-    async fn accept(self: &Arc<Self>, listener: &TcpListener) {
+    async fn accept(
+        self: &Arc<Self>,
+        socket: &TcpListener,
+        listener: usize,
+        tls: Option<&TlsServer>,
+    ) {
         loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    if self.links.lock().len() >= LIMIT {
-                        metrics::counter!("switch_sip_dropped_total", "why" => "connections")
-                            .increment(1);
-                        continue;
-                    }
-                    let cell = Arc::new(OnceCell::new());
-                    self.links.lock().insert(peer, Arc::clone(&cell));
-                    let opened =
-                        cell.get_or_try_init(|| async { self.open(stream, peer, &cell) }).await;
-                    if let Err(error) = opened {
-                        tracing::warn!(%peer, %error, "a SIP connection from outside cannot be used");
-                        self.forget(peer, &cell);
-                    }
-                }
+            let (stream, peer) = match socket.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "accepting a SIP connection");
                     // Out of file descriptors: others must end first.
                     tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
                 }
+            };
+            if !self.flood.allow_connection(peer.ip()) {
+                continue;
+            }
+            if self.is_full_for(peer.ip()) {
+                metrics::counter!("switch_sip_dropped_total", "why" => "connections").increment(1);
+                continue;
+            }
+            let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
+            let target = Target { transport, address: peer, listener };
+            let cell = Cell::default();
+            self.links.lock().insert(name(target), Arc::clone(&cell));
+            let (streams, tls) = (Arc::clone(self), tls.cloned());
+            let welcome = async move {
+                let made = cell.get_or_try_init(|| async {
+                    let local = stream.local_addr()?;
+                    stream.set_nodelay(true)?;
+                    let wire: Box<dyn Wire> = match tls {
+                        None => Box::new(stream),
+                        Some(tls) => Box::new(tls.accept(stream, streams.pace.patience).await?),
+                    };
+                    Ok::<_, io::Error>(streams.open(wire, local, target, MadeBy::Peer, &cell))
+                });
+                if let Err(error) = made.await {
+                    tracing::debug!(%peer, %error, "a SIP connection from outside cannot be used");
+                    streams.forget(target, &cell);
+                }
+            };
+            if transport == Transport::Tls {
+                // A handshake takes as long as the peer likes: others must not wait for it.
+                let stop = self.stop.clone();
+                tokio::spawn(async move { stop.run_until_cancelled(welcome).await });
+            } else {
+                welcome.await;
             }
         }
     }
 
-    /// The connection to an address, made if there is none; the token is cancelled when it is lost.
+    /// The connection to a target, made if there is none, within `patience`.
     pub(super) async fn connect(
         self: &Arc<Self>,
-        address: SocketAddr,
-    ) -> Result<CancellationToken, Unreachable> {
-        Ok(self.link(address).await?.lost)
-    }
-
-    /// Sends bytes, over a new connection if there is none.
-    pub(super) async fn send(
-        self: &Arc<Self>,
-        bytes: &[u8],
-        address: SocketAddr,
-    ) -> Result<(), Unreachable> {
-        let link = self.link(address).await?;
-        self.write(bytes, address, link).await
-    }
-
-    /// Sends bytes over the connection that there is.
-    pub(super) async fn send_back(
-        &self,
-        bytes: &[u8],
-        address: SocketAddr,
-    ) -> Result<(), Unreachable> {
-        match self.open_link(address) {
-            Some(link) => self.write(bytes, address, link).await,
-            None => Err(Unreachable::Network(address, "its connection is gone".to_owned())),
-        }
-    }
-
-    /// Whether there is a connection to an address.
-    pub(super) fn is_open(&self, address: SocketAddr) -> bool {
-        self.open_link(address).is_some()
-    }
-
-    fn open_link(&self, address: SocketAddr) -> Option<Link> {
-        let link = self.links.lock().get(&address).and_then(|cell| cell.get().cloned());
-        link.filter(|link| !link.lost.is_cancelled())
-    }
-
-    async fn write(
-        &self,
-        bytes: &[u8],
-        address: SocketAddr,
-        link: Link,
-    ) -> Result<(), Unreachable> {
-        let written = timeout(self.patience, link.connection.send_raw(bytes)).await;
-        let failure = match written {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_elapsed) => "it does not read what we send".to_owned(),
-        };
-        // A message that was written in part spoils all that follow.
-        link.lost.cancel();
-        Err(Unreachable::Network(address, failure))
-    }
-
-    async fn link(self: &Arc<Self>, address: SocketAddr) -> Result<Link, Unreachable> {
-        let cell = Arc::clone(self.links.lock().entry(address).or_default());
+        target: Target,
+        patience: Duration,
+    ) -> Result<Link, Unreachable> {
+        let cell = Arc::clone(self.links.lock().entry(name(target)).or_default());
         let made = cell.get_or_try_init(|| async {
-            let connecting = timeout(self.patience, TcpStream::connect(address)).await;
-            let stream =
-                connecting.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;
-            self.open(stream, address, &cell)
+            let address = target.address;
+            let network =
+                |error: io::Error| Unreachable::Network(target.address, error.to_string());
+            let connecting = timeout(patience, TcpStream::connect(address)).await;
+            let stream = connecting
+                .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+                .map_err(network)?;
+            stream.set_nodelay(true).map_err(network)?;
+            let local = stream.local_addr().map_err(network)?;
+            let wire: Box<dyn Wire> = match target.transport {
+                Transport::Tls => {
+                    Box::new(self.tls.shake_hands(target.listener, stream, patience).await?)
+                }
+                Transport::Tcp | Transport::Udp => Box::new(stream),
+            };
+            Ok(self.open(wire, local, target, MadeBy::Us, &cell))
         });
         match made.await {
             Ok(link) => Ok(link.clone()),
             Err(error) => {
-                self.forget(address, &cell);
-                Err(Unreachable::Network(address, error.to_string()))
+                self.forget(target, &cell);
+                Err(error)
             }
         }
+    }
+
+    /// Whom a TLS connection to a trunk leads to.
+    pub(super) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Sends bytes, over a new connection if there is none. Gives our end.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        bytes: &[u8],
+        target: Target,
+    ) -> Result<SocketAddr, Unreachable> {
+        let link = self.connect(target, self.pace.patience).await?;
+        write(&link, bytes, target).await
+    }
+
+    /// Sends bytes over the connection that there is. Gives our end.
+    pub(super) async fn send_back(
+        &self,
+        bytes: &[u8],
+        target: Target,
+    ) -> Result<SocketAddr, Unreachable> {
+        match self.link(target) {
+            Some(link) => write(&link, bytes, target).await,
+            None => Err(Unreachable::Network(target.address, "its connection is gone".to_owned())),
+        }
+    }
+
+    /// The live connection to a target, if there is one.
+    pub(super) fn link(&self, target: Target) -> Option<Link> {
+        let link = self.links.lock().get(&name(target)).and_then(|cell| cell.get().cloned());
+        link.filter(|link| !link.lost.is_cancelled())
     }
 
     /// Begins to read a connection; it is forgotten when it ends.
     fn open(
         self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        cell: &Arc<OnceCell<Link>>,
-    ) -> io::Result<Link> {
-        stream.set_nodelay(true)?;
-        let local = SipAddr { r#type: Some(WireTransport::Tcp), addr: stream.local_addr()?.into() };
-        let lost = self.stop.child_token();
-        let connection = TcpConnection::from_stream(stream, local, Some(lost.clone()))
-            .map_err(io::Error::other)?;
-        let link = Link { connection, lost };
-        let (streams, cell, reading) = (Arc::clone(self), Arc::clone(cell), link.clone());
+        wire: Box<dyn Wire>,
+        local: SocketAddr,
+        target: Target,
+        made_by: MadeBy,
+        cell: &Cell,
+    ) -> Link {
+        let (reading, writing) = tokio::io::split(wire);
+        let link = Link::new(writing, self.pace.patience, local, self.stop.child_token());
+        let (streams, cell, peer) = (Arc::clone(self), Arc::clone(cell), target.address);
+        let open = link.clone();
         tokio::spawn(async move {
-            let serving = reading.connection.serve_loop(streams.events.clone(), IDLE);
+            let reader = Reader {
+                link: &open,
+                target,
+                made_by,
+                pace: streams.pace,
+                flood: &streams.flood,
+                take: &streams.take,
+            };
+            let read = reader.read(reading);
             // A connection whose reader is gone would be written to and never heard.
-            let serving = AssertUnwindSafe(serving).catch_unwind();
-            match reading.lost.run_until_cancelled(serving).await {
-                Some(Ok(Err(error))) => {
-                    tracing::warn!(%peer, %error, "a SIP connection was given up");
+            let read = AssertUnwindSafe(read).catch_unwind();
+            match open.lost.run_until_cancelled(read).await {
+                Some(Ok(Err(why))) => {
+                    tracing::warn!(%peer, %why, "a SIP connection was given up");
                 }
                 Some(Err(_panic)) => {
                     tracing::error!(
@@ -212,19 +340,33 @@ impl Streams {
                 }
                 Some(Ok(Ok(()))) | None => {}
             }
-            streams.forget(peer, &cell);
-            reading.lost.cancel();
-            let _closed =
-                timeout(streams.patience, SipConnection::Tcp(reading.connection).close()).await;
+            streams.forget(target, &cell);
+            open.lost.cancel();
+            open.close().await;
         });
-        Ok(link)
+        link
     }
 
-    /// Forgets this connection, not a newer one to the same address.
-    fn forget(&self, address: SocketAddr, cell: &Arc<OnceCell<Link>>) {
+    /// Whether no more connections are taken from an address.
+    fn is_full_for(&self, ip: IpAddr) -> bool {
+        let links = self.links.lock();
+        links.len() >= LIMIT
+            || !self.flood.is_known(ip)
+                && links.keys().filter(|(_, peer, _)| peer.ip() == ip).count() >= STRANGERS_LIMIT
+    }
+
+    /// Forgets this connection, not a newer one to the same target.
+    fn forget(&self, target: Target, cell: &Cell) {
         let mut links = self.links.lock();
-        if links.get(&address).is_some_and(|known| Arc::ptr_eq(known, cell)) {
-            links.remove(&address);
+        if links.get(&name(target)).is_some_and(|known| Arc::ptr_eq(known, cell)) {
+            links.remove(&name(target));
         }
     }
+}
+
+async fn write(link: &Link, bytes: &[u8], target: Target) -> Result<SocketAddr, Unreachable> {
+    link.write(bytes)
+        .await
+        .map(|()| link.local)
+        .map_err(|error| Unreachable::Network(target.address, error.to_string()))
 }

@@ -12,14 +12,15 @@ use crate::sip::fields::Via;
 pub(crate) struct Target {
     pub transport: Transport,
     pub address: SocketAddr,
-    /// Index of our socket.
+    /// Index of our socket; behind the last, the number of a trunk that is reached over TLS, from
+    /// no socket of ours ([`super::tls`]).
     pub listener: usize,
 }
 
 impl Target {
     /// Whether the transport delivers by itself: nothing is ever sent twice on it.
     pub(crate) fn is_reliable(&self) -> bool {
-        self.transport == Transport::Tcp
+        self.transport.is_reliable()
     }
 
     /// Where the response to a message goes (RFC 3261 §18.2.2, RFC 3581 §4): back by the same
