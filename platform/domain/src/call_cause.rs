@@ -108,6 +108,8 @@ pub fn may_fail_over(termination: &Termination, facts: &LegFacts) -> bool {
         | EndKind::LocalBye
         | EndKind::RemoteBye
         | EndKind::NoCommonMedia
+        | EndKind::ConnectionLost
+        | EndKind::SessionExpired
         | EndKind::EngineFault => false,
     }
 }
@@ -137,6 +139,7 @@ fn fault_after_answer(termination: &Termination, facts: &LegFacts) -> Fault {
     match (termination.kind, facts.hung_up) {
         (EndKind::EngineFault, _) => Fault::Platform,
         (EndKind::RemoteBye, _) => Fault::Nobody,
+        (EndKind::SessionExpired, _) => Fault::Trunk,
         (_, Some(HangUpWhy::PlatformFault)) => Fault::Platform,
         _ => Fault::Nobody,
     }

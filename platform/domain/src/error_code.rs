@@ -228,6 +228,11 @@ error_codes! {
         "The object was changed by somebody else"
         "重新读取对象后再修改"
         "Read the object again and repeat the change";
+    11010 SIP_TRACE_NOT_KEPT "sip_trace_not_kept" -4 404 Client
+        "该会话的 SIP 消息未保留"
+        "The SIP messages of this conversation were not kept"
+        "请平台运营方调整 sip_trace 设置，以便今后保留"
+        "Ask the operator to have the setting sip_trace keep those of later calls";
 
     // 12xxx: its fields
     12001 MISSING_PARAMETER "missing_parameter" -4 400 Client
@@ -270,13 +275,23 @@ error_codes! {
     13002 MEDIA_UNUSABLE "media_unusable" -4 422 TenantConfiguration
         "语音文件无法播放"
         "The voice file cannot be played"
-        "换用 PCM 编码的 WAV 文件"
-        "Use a WAV file with PCM samples";
+        "按错误详情换用 WAV、MP3、Ogg Vorbis 或 FLAC 文件"
+        "Use a WAV, MP3, Ogg Vorbis or FLAC file, as the detail says";
     13003 UNSPEAKABLE "unspeakable" -4 400 Client
         "内容与其类型不符，无法播报"
         "A content does not fit its type and cannot be spoken"
         "按错误详情中的格式修正内容"
         "Correct the content as the detail says";
+    13004 MEDIA_IN_USE "media_in_use" -4 409 Client
+        "语音文件正被等待或进行中的呼叫使用"
+        "The voice file is played by calls that wait or run"
+        "待错误详情中列出的请求结束后再删除"
+        "Delete it when the requests that the detail names are over";
+    13005 MEDIA_EXISTS "media_exists" -4 409 Client
+        "媒体库中已有同名语音文件"
+        "The media library has a voice file of this name already"
+        "换用其他名称；要替换则去掉 If-None-Match"
+        "Take another name; to replace the file, leave If-None-Match out";
 
     // 20xxx: refused by a rule of the gate
     20001 CALLER_ID_NOT_OWNED "caller_id_not_owned" -5 403 Client
@@ -309,6 +324,11 @@ error_codes! {
         "The caller ID has no trunk"
         "为该号码配置至少一条线路"
         "Give the caller ID at least one trunk";
+    20007 ROUTE_WITHOUT_TRUNK "route_without_trunk" -5 403 TenantConfiguration
+        "被叫号码的路由中没有该显号可用的线路"
+        "The route of the number called has no trunk that carries the caller ID"
+        "换用其他显号，或请平台运营方调整路由"
+        "Use another caller ID, or ask the operator to change the route";
 
     // 21xxx: refused by a limit
     21001 ACCOUNT_AT_LIMIT "account_at_limit" -5 429 TenantConfiguration

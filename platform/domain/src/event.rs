@@ -47,6 +47,9 @@ pub enum EventBody {
         /// The trunks to try, in order, where allowed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         trunks: Vec<String>,
+        /// The prefix of the route that chose them, where one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<String>,
     },
     /// No line was free: it waits.
     Queued {

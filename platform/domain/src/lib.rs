@@ -16,9 +16,11 @@ pub mod notice;
 pub mod numbers;
 pub mod parameter;
 pub mod policy;
+pub mod sip_trace;
 pub mod speech;
 pub mod termination;
 pub mod time;
+pub mod trunk_health;
 
 pub use error_code::{ErrorCode, Fault};
 pub use ids::{AccountId, ApplicationId, CallId, ConversationId, IdKind, NodeNumber, RequestId};

@@ -7,9 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::error_code::{
     ALL_TRUNKS_DOWN, CALLER_ID_NOT_FOR_APPLICATION, CALLER_ID_NOT_OWNED, DESTINATION_NOT_ALLOWED,
-    EMERGENCY_NUMBER, ErrorCode, NO_CALLER_ID, NO_TRUNK,
+    EMERGENCY_NUMBER, ErrorCode, NO_CALLER_ID, NO_TRUNK, ROUTE_WITHOUT_TRUNK,
 };
+use crate::numbers::Prefix;
 use crate::{Micros, Number, NumberClass};
+
+mod routes;
+
+pub use routes::RouteTable;
 
 /// What the gate has to know of one call. Borrowed from the configuration's snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +28,9 @@ pub struct Facts<'a> {
     /// The classes of destinations that are open; [`voice_destinations`] where nothing is
     /// configured.
     pub open_classes: &'a BTreeSet<NumberClass>,
-    /// Names of the trunks that are known to be down.
+    /// Which trunks carry calls to which numbers.
+    pub routes: &'a RouteTable,
+    /// Names of the trunks that take no new call now: down, or being drained.
     pub trunks_down: &'a BTreeSet<String>,
 }
 
@@ -45,8 +52,12 @@ pub enum Decision {
     Allow {
         /// The trunks to try, in order; not empty.
         trunks: Vec<String>,
+        /// Those that would have been tried too, and are down or being drained.
+        passed_over: Vec<String>,
         /// The caller ID to show.
         from: Number,
+        /// The route that chose the trunks; absent where the caller ID's own order holds.
+        route: Option<Prefix>,
         /// Why.
         rule: Rule,
     },
@@ -84,7 +95,9 @@ pub enum Rule {
     DestinationClass,
     /// The caller ID has a trunk.
     TrunkConfigured,
-    /// One of its trunks is not known to be down.
+    /// The route of the number called has a trunk that carries the caller ID.
+    RouteTrunks,
+    /// One of those trunks is neither known to be down nor being drained.
     TrunksDown,
     /// No rule had anything against it.
     Passed,
@@ -92,13 +105,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Emergency,
         Self::CallerIdOwned,
         Self::CallerIdForApplication,
         Self::CallerIdDefault,
         Self::DestinationClass,
         Self::TrunkConfigured,
+        Self::RouteTrunks,
         Self::TrunksDown,
         Self::Passed,
     ];
@@ -112,6 +126,7 @@ impl Rule {
             Self::CallerIdDefault => "caller_id_default",
             Self::DestinationClass => "destination_class",
             Self::TrunkConfigured => "trunk_configured",
+            Self::RouteTrunks => "route_trunks",
             Self::TrunksDown => "trunks_down",
             Self::Passed => "passed",
         }
@@ -131,7 +146,8 @@ impl Rule {
             Self::CallerIdDefault => "该应用没有可用的显号",
             Self::DestinationClass => "此类目的号码未开通",
             Self::TrunkConfigured => "显号没有配置线路",
-            Self::TrunksDown => "显号的所有线路均已中断",
+            Self::RouteTrunks => "被叫号码的路由中没有该显号可用的线路",
+            Self::TrunksDown => "所有可用线路均已中断或正在摘除",
             Self::Passed => "通过全部规则",
         }
     }
@@ -145,7 +161,10 @@ impl Rule {
             Self::CallerIdDefault => "The application has no caller ID that it may show",
             Self::DestinationClass => "Destinations of this class are not open",
             Self::TrunkConfigured => "The caller ID has no trunk",
-            Self::TrunksDown => "Every trunk of the caller ID is down",
+            Self::RouteTrunks => {
+                "The route of the number called has no trunk that carries the caller ID"
+            }
+            Self::TrunksDown => "Every trunk that may be used is down or being drained",
             Self::Passed => "No rule had anything against it",
         }
     }
@@ -161,12 +180,26 @@ pub fn voice_destinations() -> BTreeSet<NumberClass> {
 /// which need facts that no configuration holds yet.
 pub fn decide(facts: &Facts<'_>, _now: Micros) -> Decision {
     match ask(facts) {
-        Ok((trunks, from)) => Decision::Allow { trunks, from, rule: Rule::Passed },
+        Ok(chosen) => Decision::Allow {
+            trunks: chosen.trunks,
+            passed_over: chosen.passed_over,
+            from: chosen.from,
+            route: chosen.route,
+            rule: Rule::Passed,
+        },
         Err((code, rule)) => Decision::Refuse { code, rule },
     }
 }
 
-fn ask(facts: &Facts<'_>) -> Result<(Vec<String>, Number), (ErrorCode, Rule)> {
+/// How a call goes out.
+struct Chosen {
+    trunks: Vec<String>,
+    passed_over: Vec<String>,
+    from: Number,
+    route: Option<Prefix>,
+}
+
+fn ask(facts: &Facts<'_>) -> Result<Chosen, (ErrorCode, Rule)> {
     if facts.to.class() == NumberClass::Emergency {
         return Err((EMERGENCY_NUMBER, Rule::Emergency));
     }
@@ -177,12 +210,30 @@ fn ask(facts: &Facts<'_>) -> Result<(Vec<String>, Number), (ErrorCode, Rule)> {
     if caller_id.trunks.is_empty() {
         return Err((NO_TRUNK, Rule::TrunkConfigured));
     }
-    let up = caller_id.trunks.iter().filter(|name| !facts.trunks_down.contains(*name));
-    let trunks: Vec<String> = up.cloned().collect();
+    let (route, carrying) = routed(facts, caller_id)?;
+    let (passed_over, trunks): (Vec<String>, Vec<String>) =
+        carrying.into_iter().partition(|name| facts.trunks_down.contains(name));
     if trunks.is_empty() {
         return Err((ALL_TRUNKS_DOWN, Rule::TrunksDown));
     }
-    Ok((trunks, caller_id.number.clone()))
+    Ok(Chosen { trunks, passed_over, from: caller_id.number.clone(), route })
+}
+
+/// The trunks that may carry the call, whether they are up or not: those of the number's route that
+/// carry the caller ID, in the route's order; without a route the caller ID's own.
+fn routed(
+    facts: &Facts<'_>,
+    caller_id: &CallerIdFacts,
+) -> Result<(Option<Prefix>, Vec<String>), (ErrorCode, Rule)> {
+    let Some((prefix, trunks)) = facts.routes.find(facts.to) else {
+        return Ok((None, caller_id.trunks.clone()));
+    };
+    let carrying = trunks.iter().filter(|name| caller_id.trunks.contains(name));
+    let carrying: Vec<String> = carrying.cloned().collect();
+    if carrying.is_empty() {
+        return Err((ROUTE_WITHOUT_TRUNK, Rule::RouteTrunks));
+    }
+    Ok((Some(prefix.clone()), carrying))
 }
 
 /// The caller ID asked for, or the account's first one that the application may show (RESOLUTIONS,

@@ -41,6 +41,11 @@ pub enum EndKind {
     NoCommonMedia,
     /// The trunk's address could not be resolved or its connection not made.
     Unreachable,
+    /// The connection to the trunk broke after a reply and before an answer: whether a phone rings is
+    /// not known.
+    ConnectionLost,
+    /// The call's session timer ran out: the peer is gone.
+    SessionExpired,
     /// A fault of the engine's.
     EngineFault,
 }
@@ -57,6 +62,8 @@ impl EndKind {
             Self::RemoteBye => "remote_bye",
             Self::NoCommonMedia => "no_common_media",
             Self::Unreachable => "unreachable",
+            Self::ConnectionLost => "connection_lost",
+            Self::SessionExpired => "session_expired",
             Self::EngineFault => "engine_fault",
         }
     }

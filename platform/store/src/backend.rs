@@ -1,5 +1,24 @@
 //! What differs between the databases.
+use std::time::Duration;
+
 use sea_orm::{DbBackend, SqliteTransactionMode, Statement, TransactionOptions, Value};
+
+use crate::{StoreError, Unavailability};
+
+/// Longer than the server lets a statement take: reached only where the server, or the way to it, is
+/// silently gone.
+const READ_LIMIT: Duration = Duration::from_secs(12);
+
+/// A read that a loop goes round with: one whose answer never comes must not stop the loop. (The
+/// driver sets no keep-alive, so a connection to a machine that vanished may wait for ever.)
+pub(crate) async fn in_time<T>(
+    read: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| {
+        let detail = format!("a read was not answered within {} s", READ_LIMIT.as_secs());
+        Err(StoreError::unavailable(Unavailability::NoConnection, detail))
+    })
+}
 
 /// How every write transaction begins: on SQLite IMMEDIATE, because a deferred transaction that
 /// reads before it writes fails at once when another process has written in between.

@@ -1,19 +1,12 @@
 //! Conversations that are over, each with its whole story.
-use std::io::{Read, Write};
-
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::{Serialize, de::DeserializeOwned};
 use yunling_domain::{AccountId, ApplicationId, ConversationId, Micros};
 
 use crate::{
-    RequestKind, StoreError,
+    RequestKind, StoreError, deflated,
     entity::conversation::{ActiveModel, Column, Entity},
 };
-
-/// A story is not read beyond this size: far more than any conversation's, so that a damaged blob
-/// cannot fill the memory.
-const MAX_STORY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A conversation's events, as deflated JSON.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,9 +19,7 @@ impl Story {
     /// # Errors
     /// [`StoreError::Undecodable`] where an event cannot be written as JSON.
     pub fn pack(events: &impl Serialize) -> Result<Self, StoreError> {
-        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
-        serde_json::to_writer(&mut packed, events).map_err(undecodable)?;
-        packed.flush().and_then(|()| packed.finish()).map(Self).map_err(undecodable)
+        deflated::pack("conversation", events).map(Self)
     }
 
     /// Gives the events back.
@@ -36,12 +27,7 @@ impl Story {
     /// # Errors
     /// [`StoreError::Undecodable`] where the blob is damaged or of another shape.
     pub fn unpack<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
-        let mut plain = Vec::new();
-        DeflateDecoder::new(self.0.as_slice())
-            .take(MAX_STORY_BYTES)
-            .read_to_end(&mut plain)
-            .map_err(undecodable)?;
-        serde_json::from_slice(&plain).map_err(undecodable)
+        deflated::unpack("conversation", &self.0)
     }
 }
 
@@ -49,10 +35,6 @@ impl std::fmt::Debug for Story {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Story({} bytes)", self.0.len())
     }
-}
-
-fn undecodable(error: impl ToString) -> StoreError {
-    StoreError::Undecodable { table: "conversation", what: format!("story: {}", error.to_string()) }
 }
 
 /// A conversation that has ended.

@@ -9,8 +9,8 @@ pub enum StoreError {
     /// The disk, or the database's allowed size, is full. Nothing of the operation was kept.
     #[error("the database has no room left: {0}")]
     Full(String),
-    /// The database cannot be reached, read or written at the moment. Whether a commit that was
-    /// under way took place is not known where the connection was lost.
+    /// The database cannot be reached, read or written at the moment. Nothing of the operation was
+    /// kept, except perhaps where the reason is [`Unavailability::Unsettled`].
     #[error("the database is unavailable ({reason}): {detail}")]
     Unavailable {
         /// What stands in the way.
@@ -104,6 +104,10 @@ pub enum Unavailability {
     /// A transaction was undone by its own earlier failure, or in favour of another one.
     #[error("transaction undone")]
     Undone,
+    /// The connection was lost during a commit, and the server was away for too long to be asked
+    /// what became of it. Whoever wrote looks it up by its key, or writes again.
+    #[error("outcome of a commit not known")]
+    Unsettled,
 }
 
 impl StoreError {

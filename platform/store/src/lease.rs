@@ -1,8 +1,10 @@
-//! The node number is leased: a row that other machines see, and beside a SQLite database a lock
-//! file that the operating system gives back the moment a process dies.
+//! The node number is leased: a row that other machines see, and a lock file that the operating
+//! system gives back the moment a process dies. The file lies beside a SQLite database, else in the
+//! data folder, and names the last holder: a lease of that name in the row is a dead process's.
 use std::{
     fs::{File, OpenOptions as FileOptions, TryLockError},
-    path::PathBuf,
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
 };
 
 use aws_lc_rs::rand;
@@ -24,36 +26,53 @@ pub struct NodeLease {
     node: NodeNumber,
     holder: String,
     /// Held until it is dropped; the operating system's own when the process dies.
-    _lock: Option<File>,
+    _lock: File,
 }
 
 impl NodeLease {
     /// Takes a node number until `until`; [`renew`](Self::renew) goes on from there.
     ///
-    /// On SQLite the lock file decides: a process that was killed leaves its number free at once.
-    /// On PostgreSQL the row decides: the number is free once its lease has run out.
+    /// A process that was killed leaves its number free at once for the next one on its data
+    /// folder. On SQLite the lock file alone decides. On PostgreSQL the row decides for everybody
+    /// else: to them the number is free once the lease has run out.
     ///
     /// # Errors
     /// [`StoreError::NodeTaken`] where a live process has it.
     pub async fn claim(
         store: &Store,
         node: NodeNumber,
+        data_dir: &Path,
         now: Micros,
         until: Micros,
     ) -> Result<Self, StoreError> {
-        let lock = match store.sqlite_file() {
-            Some(database) => Some(lock_file(lock_path(database, node), node)?),
-            None => None,
+        let path = match store.sqlite_file() {
+            Some(database) => lock_path(database, node),
+            None => data_dir.join(format!("node-{node}.lock")),
         };
+        let mut lock = lock_file(&path, node)?;
+        let broken = |error: std::io::Error| unusable(&path, &error);
+        let earlier = read_holders(&mut lock).map_err(broken)?;
         let holder = random_holder()?;
+        // Both names, because a crash may come before or after the row changes hands.
+        write_holders(&mut lock, &format!("{earlier}{holder}\n")).map_err(broken)?;
+        let decides = match store.sqlite_file() {
+            Some(_) => Decides::LockFile,
+            None => Decides::Row { dead: earlier.lines().map(str::to_owned).collect() },
+        };
         let name = holder.clone();
-        let decides = if lock.is_some() { Decides::LockFile } else { Decides::Row };
-        store
+        let taken = store
             .writer()
             .write(Lane::Live, move |tx| {
-                Box::pin(async move { take(tx, node, &name, now, until, decides).await })
+                Box::pin(async move { take(tx, node, &name, now, until, &decides).await })
             })
-            .await?;
+            .await;
+        match taken {
+            Ok(()) => write_holders(&mut lock, &format!("{holder}\n")).map_err(broken)?,
+            Err(error) => {
+                write_holders(&mut lock, &earlier).map_err(broken)?;
+                return Err(error);
+            }
+        }
         Ok(Self { store: store.clone(), node, holder, _lock: lock })
     }
 
@@ -112,10 +131,22 @@ impl NodeLease {
 }
 
 /// What tells whether a number is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Decides {
     LockFile,
-    Row,
+    /// But for these holders, who are known to be dead.
+    Row {
+        dead: Vec<String>,
+    },
+}
+
+impl Decides {
+    fn is_held(&self, holder: &str, until: Micros, now: Micros) -> bool {
+        match self {
+            Self::LockFile => false,
+            Self::Row { dead } => until > now && !dead.iter().any(|name| name == holder),
+        }
+    }
 }
 
 async fn take(
@@ -124,11 +155,11 @@ async fn take(
     holder: &str,
     now: Micros,
     until: Micros,
-    decides: Decides,
+    decides: &Decides,
 ) -> Result<(), StoreError> {
     let row = Entity::find_by_id(node.to_string()).one(tx).await?;
     match row {
-        Some(row) if decides == Decides::Row && row.until > now.0 => {
+        Some(row) if decides.is_held(&row.holder, Micros(row.until), now) => {
             let left_s = Micros(row.until).ms_since(now).div_euclid(1_000) + 1;
             Err(taken(node, &format!("another process holds it for {left_s} s yet")))
         }
@@ -158,26 +189,75 @@ async fn take(
     }
 }
 
-fn lock_path(database: &std::path::Path, node: NodeNumber) -> PathBuf {
+fn lock_path(database: &Path, node: NodeNumber) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();
     name.push(format!(".node-{node}.lock"));
     database.with_file_name(name)
 }
 
-fn lock_file(path: PathBuf, node: NodeNumber) -> Result<File, StoreError> {
-    let cannot = |error: std::io::Error| StoreError::Configuration {
+fn unusable(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Configuration {
         what: format!("lock file {}: {error}", path.display()),
         expected: "a folder that this process may write to",
-    };
-    let file =
-        FileOptions::new().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
+    }
+}
+
+fn lock_file(path: &Path, node: NodeNumber) -> Result<File, StoreError> {
+    let mut options = FileOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    let file = options.open(path).map_err(|error| unusable(path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             Err(taken(node, &format!("another process has locked {}", path.display())))
         }
-        Err(TryLockError::Error(error)) => Err(cannot(error)),
+        Err(TryLockError::Error(error)) => Err(unusable(path, &error)),
     }
+}
+
+/// The names in a lock file, one a line.
+fn read_holders(lock: &mut File) -> std::io::Result<String> {
+    let mut text = String::new();
+    lock.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn write_holders(lock: &mut File, text: &str) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    lock.seek(SeekFrom::Start(0))?;
+    lock.write_all(text.as_bytes())?;
+    lock.sync_data()
+}
+
+/// Forgets every lease: in a database that was just restored, all of them are of another time.
+///
+/// # Errors
+/// Those of a write.
+pub async fn forget_all(tx: &impl ConnectionTrait) -> Result<(), StoreError> {
+    Entity::delete_many().exec(tx).await?;
+    Ok(())
+}
+
+/// Whether a process holds one of the lock files in a data folder: a node runs on it. Gives that
+/// file.
+///
+/// # Errors
+/// The folder or a file cannot be read.
+pub fn locked_in(data_dir: &Path) -> std::io::Result<Option<PathBuf>> {
+    if !data_dir.exists() {
+        return Ok(None);
+    }
+    for entry in std::fs::read_dir(data_dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.contains("node-")
+            && name.ends_with(".lock")
+            && matches!(File::open(&path)?.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 fn taken(node: NodeNumber, detail: &str) -> StoreError {

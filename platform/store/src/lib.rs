@@ -24,6 +24,7 @@
 mod backend;
 mod compare;
 mod cursor;
+mod deflated;
 mod entity;
 mod error;
 mod kind;
@@ -34,6 +35,7 @@ mod writer;
 
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 pub mod calls;
 pub mod conversations;
 pub mod credentials;
@@ -46,11 +48,16 @@ pub mod lease;
 pub mod media_blobs;
 pub mod requests;
 pub mod resources;
+pub mod sip_traces;
+pub mod test_database;
+pub mod trace_contexts;
+pub mod trunk_states;
 
 pub use cursor::{Cursor, MAX_PAGE, Page, PageRequest, TimeRange};
 pub use error::{StoreError, Unavailability};
 pub use kind::RequestKind;
-pub use open::OpenOptions;
+pub use migration::SchemaState;
+pub use open::{Copies, Migrate, OpenOptions};
 pub use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
-pub use store::Store;
+pub use store::{JobPool, Store};
 pub use writer::{BULK_ROWS, BulkStopped, Lane, Writer};

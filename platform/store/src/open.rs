@@ -7,14 +7,22 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use yunling_domain::Micros;
+
 use crate::{StoreError, Unavailability, writer::Connector};
 
 /// How the store is opened. The defaults suit one node.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
+    /// Who brings the schema up to date.
+    pub migrate: Migrate,
+    /// Where a SQLite database is copied to before a migration changes it; none: nowhere.
+    pub copies: Option<Copies>,
     /// Connections of the read-only pool.
     pub readers: u32,
-    /// Connections of the writer on PostgreSQL; SQLite has one.
+    /// Connections of the writer on PostgreSQL; SQLite has one. More than one take up each other's
+    /// rows in different orders: under load some transactions then wait a second for the server to
+    /// see the deadlock, and one operation of each fails.
     pub writers: u32,
     /// Live operations that may wait; beyond, callers get [`StoreError::Overloaded`].
     pub live_queue: usize,
@@ -26,11 +34,31 @@ pub struct OpenOptions {
     pub operation_limit_ms: u64,
 }
 
+/// Who brings the schema up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    /// Whoever opens the store.
+    Automatic,
+    /// The operator, with `yunling migrate`: a schema that is behind is refused.
+    Manual,
+}
+
+/// Copies that are taken before migrations.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    /// Their folder; made where it is missing.
+    pub folder: PathBuf,
+    /// The copy's name tells when it was taken.
+    pub now: Micros,
+}
+
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
+            migrate: Migrate::Automatic,
+            copies: None,
             readers: 4,
-            writers: 4,
+            writers: 1,
             live_queue: 8_192,
             bulk_queue: 64,
             busy_timeout_ms: 5_000,
@@ -58,6 +86,12 @@ const STATEMENTS: usize = 256;
 /// Bytes that the write-ahead log keeps on the disk after a checkpoint.
 const LOG_BYTES: &str = "67108864";
 const ACQUIRE: Duration = Duration::from_secs(10);
+/// How long a PostgreSQL server may take to give a connection. A server that restarts is waited for
+/// within it; one that is away for longer is told to whoever waits.
+const ACQUIRE_FROM_SERVER: Duration = Duration::from_secs(3);
+/// How long a statement waits for a row that another transaction has changed. Longer than
+/// PostgreSQL takes to see a deadlock (1 s), shorter than an operation may last.
+const LOCK_TIMEOUT_MS: u64 = 5_000;
 
 /// How often a start tries to open a file that others are opening too.
 const FIRST_TRIES: u32 = 200;
@@ -98,10 +132,6 @@ impl SqlitePlace {
         if url.contains(":memory:") || url.contains("mode=memory") || file.as_os_str().is_empty() {
             return Err(bad(format!("url {url:?} names no file")));
         }
-        if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent)
-                .map_err(|error| bad(format!("url {url:?}: its folder cannot be made: {error}")))?;
-        }
         let options = parsed
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -132,6 +162,12 @@ impl SqlitePlace {
     /// have switched the file to its journal mode. SQLite answers that as locked at once, whatever
     /// `busy_timeout` says.
     pub(crate) async fn first_writer(&self) -> Result<DatabaseConnection, StoreError> {
+        if let Some(parent) = self.file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(|error| StoreError::Configuration {
+                what: format!("url: the folder {} cannot be made: {error}", parent.display()),
+                expected: "a folder that this process may write to",
+            })?;
+        }
         let mut left = FIRST_TRIES;
         loop {
             match self.writer().await {
@@ -142,6 +178,12 @@ impl SqlitePlace {
                 other => return other,
             }
         }
+    }
+
+    /// One connection to a file that is there, for work beside the writer.
+    pub(crate) async fn visitor(&self) -> Result<SqliteConnection, StoreError> {
+        let options = self.options.clone().create_if_missing(false);
+        options.connect().await.map_err(|error| StoreError::from_sqlx(&error))
     }
 
     pub(crate) async fn readers(&self, connections: u32) -> Result<DatabaseConnection, StoreError> {
@@ -187,37 +229,76 @@ async fn give_up_transaction(connection: &mut SqliteConnection) -> Result<bool, 
     Ok(!was_open)
 }
 
-/// What a connection may do.
+/// What a connection to PostgreSQL is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Write,
-    ReadOnly,
+pub(crate) enum Use {
+    /// The writer, or the job library. The limit is an operation's, milliseconds.
+    Write { limit_ms: u64 },
+    /// The readers, under the same limit.
+    Read { limit_ms: u64 },
+    /// A migration, which takes as long as it takes.
+    Migrate,
+}
+
+/// The server keeps these limits by itself: a process that is stopped in mid-transaction, or whose
+/// machine is gone, must not keep its rows from the others.
+fn limited(server: &PgConnectOptions, purpose: Use) -> PgConnectOptions {
+    let options = server.clone().application_name("yunling");
+    let limits = |limit_ms: u64| {
+        [
+            ("statement_timeout", limit_ms.to_string()),
+            ("lock_timeout", LOCK_TIMEOUT_MS.min(limit_ms).to_string()),
+            ("idle_in_transaction_session_timeout", (2 * limit_ms).to_string()),
+        ]
+    };
+    match purpose {
+        Use::Write { limit_ms } => options.options(limits(limit_ms)),
+        Use::Read { limit_ms } => {
+            options.options(limits(limit_ms)).options([("default_transaction_read_only", "on")])
+        }
+        Use::Migrate => options,
+    }
 }
 
 /// A pool on PostgreSQL.
 pub(crate) async fn postgres(
-    options: &PgConnectOptions,
+    server: &PgConnectOptions,
     connections: u32,
-    access: Access,
+    purpose: Use,
 ) -> Result<DatabaseConnection, StoreError> {
-    let mut options = options.clone();
-    if access == Access::ReadOnly {
-        options = options.options([("default_transaction_read_only", "on")]);
-    }
     let pool: Result<PgPool, sqlx::Error> = PgPoolOptions::new()
         .max_connections(connections.max(1))
-        .acquire_timeout(ACQUIRE)
-        .connect_with(options)
+        .acquire_timeout(ACQUIRE_FROM_SERVER)
+        .connect_with(limited(server, purpose))
         .await;
     pool.map(SqlxPostgresConnector::from_sqlx_postgres_pool)
         .map_err(|error| StoreError::from_sqlx(&error))
 }
 
-/// One connection of a PostgreSQL writer.
-pub(crate) fn postgres_connector(options: &PgConnectOptions) -> Connector {
-    let options = options.clone();
+/// A pool for the job library, beside the writer.
+pub(crate) fn postgres_jobs(server: &PgConnectOptions, limit_ms: u64) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(ACQUIRE_FROM_SERVER)
+        .connect_lazy_with(limited(server, Use::Write { limit_ms }))
+}
+
+/// One connection of a PostgreSQL writer, which finds out by itself when it is lost.
+pub(crate) fn postgres_connector(server: &PgConnectOptions, limit_ms: u64) -> Connector {
+    let options = limited(server, Use::Write { limit_ms });
     Connector::new(move || {
         let options = options.clone();
-        Box::pin(async move { postgres(&options, 1, Access::Write).await })
+        Box::pin(async move {
+            let pool = PgPoolOptions::new()
+                .max_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .acquire_timeout(ACQUIRE_FROM_SERVER)
+                .connect_with(options)
+                .await;
+            pool.map(SqlxPostgresConnector::from_sqlx_postgres_pool)
+                .map_err(|error| StoreError::from_sqlx(&error))
+        })
     })
 }

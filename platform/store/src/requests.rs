@@ -1,14 +1,19 @@
 //! Requests that were accepted.
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 use serde_json::Value;
 use yunling_domain::{AccountId, ApplicationId, Micros, RequestId};
 
 use crate::{
-    Cursor, Page, PageRequest, RequestKind, StoreError, TimeRange, compare,
-    entity::request::{ActiveModel, Column, Entity, Model},
+    Cursor, Page, PageRequest, RequestKind, StoreError, TimeRange,
+    attempts::AttemptState,
+    compare,
+    entity::{
+        attempt,
+        request::{ActiveModel, Column, Entity, Model},
+    },
 };
 
 /// A request as it is accepted.
@@ -217,10 +222,40 @@ pub async fn list(
     }))
 }
 
+/// The application's requests of which a call waits, runs or is still to be written.
+///
+/// # Errors
+/// Those of a read.
+pub async fn live(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    application: &ApplicationId,
+) -> Result<Vec<Request>, StoreError> {
+    let of_live_calls = attempt::Entity::find()
+        .select_only()
+        .column(attempt::Column::RequestId)
+        .filter(attempt::Column::Account.eq(account.as_str()))
+        .filter(attempt::Column::Application.eq(application.as_str()))
+        .filter(attempt::Column::State.ne(AttemptState::Ended as i16));
+    let live = Condition::any()
+        .add(Column::State.eq(RequestState::Expanding.as_str()))
+        .add(Column::Id.in_subquery(of_live_calls.into_query()));
+    let rows = Entity::find()
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::Application.eq(application.as_str()))
+        .filter(live)
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Request::try_from).collect()
+}
+
 /// What the platform needs across tenants.
 pub mod platform_side {
     use super::{ConnectionTrait, Entity, Request, RequestId, StoreError};
     use sea_orm::EntityTrait;
+
+    use crate::backend::in_time;
 
     /// The request that an attempt belongs to.
     ///
@@ -230,6 +265,8 @@ pub mod platform_side {
         connection: &impl ConnectionTrait,
         id: &RequestId,
     ) -> Result<Option<Request>, StoreError> {
-        Entity::find_by_id(id.as_str()).one(connection).await?.map(Request::try_from).transpose()
+        let find = Entity::find_by_id(id.as_str());
+        let row = in_time(async { Ok(find.one(connection).await?) }).await?;
+        row.map(Request::try_from).transpose()
     }
 }

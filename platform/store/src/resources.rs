@@ -10,6 +10,7 @@ use yunling_domain::Micros;
 
 use crate::{
     StoreError,
+    backend::in_time,
     entity::{
         meta,
         resource::{ActiveModel, Column, Entity, Model},
@@ -75,7 +76,8 @@ impl From<Model> for Resource {
 /// # Errors
 /// Those of a read.
 pub async fn config_version(connection: &impl ConnectionTrait) -> Result<i64, StoreError> {
-    let row = meta::Entity::find_by_id("config_version").one(connection).await?;
+    let find = meta::Entity::find_by_id("config_version");
+    let row = in_time(async { Ok(find.one(connection).await?) }).await?;
     row.map(|row| row.value)
         .ok_or_else(|| StoreError::Schema("meta has no config_version".to_owned()))
 }
@@ -108,6 +110,37 @@ pub async fn get(
         .one(connection)
         .await?;
     Ok(row.map(Resource::from))
+}
+
+/// The documents of one kind and account that have one of these keys, in no order.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_keys(
+    connection: &impl ConnectionTrait,
+    kind: &str,
+    account_sid: &str,
+    keys: Vec<String>,
+) -> Result<Vec<Resource>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::Kind.eq(kind))
+        .filter(Column::AccountSid.eq(account_sid))
+        .filter(Column::Key.is_in(keys))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(Resource::from).collect())
+}
+
+/// Every document of one kind, of all accounts, in no order.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_kind(
+    connection: &impl ConnectionTrait,
+    kind: &str,
+) -> Result<Vec<Resource>, StoreError> {
+    let rows = Entity::find().filter(Column::Kind.eq(kind)).all(connection).await?;
+    Ok(rows.into_iter().map(Resource::from).collect())
 }
 
 /// Writes a document and gives its new version. With `expected`, only where the stored version is

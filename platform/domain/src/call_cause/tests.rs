@@ -104,6 +104,8 @@ fn causes_in_their_order() {
             Fault::Nobody,
         ),
         (ended(EndKind::EngineFault), facts(true, true, None), Completed, Fault::Platform),
+        (ended(EndKind::SessionExpired), facts(true, true, None), Completed, Fault::Trunk),
+        (ended(EndKind::ConnectionLost), facts(false, false, None), Failed, Fault::Trunk),
     ];
     for (termination, facts, call_cause, fault) in cases {
         let verdict = judge(&termination, &facts);
@@ -146,6 +148,8 @@ fn failover_only_before_anybody_was_rung() {
         (EndKind::LocalBye, false, false),
         (EndKind::RemoteBye, false, false),
         (EndKind::NoCommonMedia, false, false),
+        (EndKind::ConnectionLost, false, false),
+        (EndKind::SessionExpired, false, false),
         (EndKind::EngineFault, false, false),
     ] {
         let termination = Termination::new(kind);

@@ -247,6 +247,8 @@ fn terminations() -> impl Strategy<Value = Termination> {
         EndKind::RemoteBye,
         EndKind::NoCommonMedia,
         EndKind::Unreachable,
+        EndKind::ConnectionLost,
+        EndKind::SessionExpired,
         EndKind::EngineFault,
     ]);
     let code = prop::sample::select(vec![404_u16, 408, 480, 486, 487, 500, 503, 603]);

@@ -6,9 +6,11 @@
 mod error;
 mod grammar;
 mod normal;
+mod prefix;
 mod trunk_form;
 
 pub use error::NumberError;
+pub use prefix::{BadPrefix, Prefix};
 pub use trunk_form::{BadNumberFormat, NumberFormat, for_trunk, for_trunk_with_area, from_trunk};
 
 use std::fmt;

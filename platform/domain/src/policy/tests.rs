@@ -172,17 +172,74 @@ fn decisions() {
             from: from.as_ref(),
             caller_ids: &ids,
             open_classes: &case.open.iter().copied().collect(),
+            routes: &RouteTable::default(),
             trunks_down: &case.down.iter().map(|name| (*name).to_owned()).collect(),
         };
         let expected = match case.expected {
             Ok((trunks, from)) => Decision::Allow {
                 trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+                passed_over: case.down.iter().map(|name| (*name).to_owned()).collect(),
                 from: Number::parse_dialable(from).unwrap(),
+                route: None,
                 rule: Rule::Passed,
             },
             Err((code, rule)) => Decision::Refuse { code, rule },
         };
         assert_eq!(decide(&facts, Micros(0)), expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn the_longest_prefix_chooses_the_trunks() {
+    let routes = [
+        ("+86", &["c", "b", "a"][..]),
+        ("+86139", &["b", "a"]),
+        ("0086-1390000", &["b"]),
+        ("010", &["c"]),
+        ("+852", &["a"]),
+    ];
+    let routes = RouteTable::new(routes.map(|(prefix, trunks)| {
+        (prefix.parse().unwrap(), trunks.iter().map(|name| (*name).to_owned()).collect())
+    }));
+    let open = BTreeSet::from([NumberClass::Mobile, NumberClass::Landline, NumberClass::Foreign]);
+    // (to, from, down, the route and its trunks, or the rule that refuses)
+    type Expected<'a> = Result<(Option<&'a str>, &'a [&'a str]), (ErrorCode, Rule)>;
+    let cases: [(&str, &str, &[&str], Expected<'_>); 10] = [
+        ("13900010001", "01080001001", &[], Ok((Some("+86139"), &["b", "a"]))),
+        ("13900001001", "01080001001", &[], Ok((Some("+861390000"), &["b"]))),
+        ("13800000001", "01080001001", &[], Ok((Some("+86"), &["b", "a"]))),
+        ("13800000001", "4008001234", &[], Ok((Some("+86"), &["b"]))),
+        ("075512345678", "01080001001", &["b"], Ok((Some("+86"), &["a"]))),
+        ("+85221234567", "01080001001", &[], Ok((Some("+852"), &["a"]))),
+        ("+14155550100", "01080001001", &[], Ok((None, &["a", "b"]))),
+        // Neither is another route's trunk taken instead, nor the caller ID's own.
+        ("01012345678", "01080001001", &[], Err((ROUTE_WITHOUT_TRUNK, Rule::RouteTrunks))),
+        ("+85221234567", "4008001234", &[], Err((ROUTE_WITHOUT_TRUNK, Rule::RouteTrunks))),
+        ("13900001001", "01080001001", &["b"], Err((ALL_TRUNKS_DOWN, Rule::TrunksDown))),
+    ];
+    let ids = caller_ids();
+    for (to, from, down, expected) in cases {
+        let (number, caller_id) =
+            (Number::parse_dialable(to).unwrap(), Number::parse_dialable(from).unwrap());
+        let facts = Facts {
+            to: &number,
+            from: Some(&caller_id),
+            caller_ids: &ids,
+            open_classes: &open,
+            routes: &routes,
+            trunks_down: &down.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let expected = match expected {
+            Ok((route, trunks)) => Decision::Allow {
+                trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+                passed_over: down.iter().map(|name| (*name).to_owned()).collect(),
+                from: caller_id.clone(),
+                route: route.map(|prefix| prefix.parse().unwrap()),
+                rule: Rule::Passed,
+            },
+            Err((code, rule)) => Decision::Refuse { code, rule },
+        };
+        assert_eq!(decide(&facts, Micros(0)), expected, "{to} from {from}");
     }
 }
 
@@ -196,6 +253,7 @@ fn an_application_without_a_caller_id() {
             from: None,
             caller_ids,
             open_classes: &voice_destinations(),
+            routes: &RouteTable::default(),
             trunks_down: &BTreeSet::new(),
         };
         let refused = Decision::Refuse { code: NO_CALLER_ID, rule: Rule::CallerIdDefault };
@@ -206,7 +264,7 @@ fn an_application_without_a_caller_id() {
 #[test]
 fn rules_have_stable_names_and_texts() {
     let names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    insta::assert_snapshot!(names.join(" "), @"emergency caller_id_owned caller_id_for_application caller_id_default destination_class trunk_configured trunks_down passed");
+    insta::assert_snapshot!(names.join(" "), @"emergency caller_id_owned caller_id_for_application caller_id_default destination_class trunk_configured route_trunks trunks_down passed");
     for rule in Rule::ALL {
         assert_eq!(Rule::by_name(rule.name()), Some(rule));
         assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());

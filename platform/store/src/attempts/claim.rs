@@ -4,7 +4,7 @@ use sea_orm::{
 use yunling_domain::{AccountId, Micros, NodeNumber};
 
 use super::{Attempt, AttemptLane, read_all};
-use crate::{StoreError, entity::attempt::Entity};
+use crate::{StoreError, backend::in_time, entity::attempt::Entity};
 
 /// What a dispatcher asks for.
 #[derive(Debug, Clone)]
@@ -187,9 +187,8 @@ pub async fn next_due_at(
     now: Micros,
 ) -> Result<Option<Micros>, StoreError> {
     let sql = "SELECT MIN(due_at) AS due_at FROM attempt WHERE state = 0 AND due_at > ?";
-    let row = Earliest::find_by_statement(statement(connection, sql, vec![now.0.into()]))
-        .one(connection)
-        .await?;
+    let find = Earliest::find_by_statement(statement(connection, sql, vec![now.0.into()]));
+    let row = in_time(async { Ok(find.one(connection).await?) }).await?;
     Ok(row.and_then(|row| row.due_at).map(Micros))
 }
 

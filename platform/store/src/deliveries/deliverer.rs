@@ -135,6 +135,10 @@ async fn endpoints_due(
 /// # Errors
 /// Those of a read.
 pub async fn due(connection: &impl ConnectionTrait, wanted: &Due) -> Result<FoundDue, StoreError> {
+    backend::in_time(find_due(connection, wanted)).await
+}
+
+async fn find_due(connection: &impl ConnectionTrait, wanted: &Due) -> Result<FoundDue, StoreError> {
     let endpoints = endpoints_due(connection, wanted).await?;
     let mut room = wanted.limit;
     let mut deliveries = Vec::new();

@@ -15,3 +15,6 @@ pub(crate) mod meta;
 pub(crate) mod node_lease;
 pub(crate) mod request;
 pub(crate) mod resource;
+pub(crate) mod sip_trace;
+pub(crate) mod trace_context;
+pub(crate) mod trunk_state;

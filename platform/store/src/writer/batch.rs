@@ -8,8 +8,9 @@ use super::{
     Lane,
     operation::Done,
     queue::{Job, Queue},
+    receipt::Receipt,
 };
-use crate::{StoreError, backend};
+use crate::{StoreError, Unavailability, backend};
 
 /// How many operations one transaction takes at most.
 const OPERATIONS: usize = 256;
@@ -27,11 +28,32 @@ pub(super) enum Connection {
     Doubtful,
     /// No transaction could be begun.
     Refused(StoreError),
+    /// It was lost during the commit.
+    Unsettled(Unsettled),
+}
+
+/// Operations of a transaction of which nobody knows whether it was committed.
+pub(super) struct Unsettled {
+    kept: Vec<Kept>,
+    pub(super) receipt: Receipt,
+    /// What was seen instead of the commit's answer.
+    pub(super) error: StoreError,
+}
+
+impl Unsettled {
+    /// Tells everybody what became of it.
+    pub(super) fn settle(self, committed: &Result<(), StoreError>) {
+        for operation in self.kept {
+            operation.done.answer(committed.clone());
+        }
+    }
 }
 
 /// Takes what is queued, one transaction after the other.
 pub(super) struct Batches<'q> {
     queue: &'q Queue,
+    /// How long a server may take to begin, undo or commit; none for a file of one's own.
+    step_limit: Option<Duration>,
     /// Transactions that went by while a bulk operation waited.
     bulk_waited: u32,
 }
@@ -64,40 +86,42 @@ enum Step {
 }
 
 impl<'q> Batches<'q> {
-    pub(super) fn new(queue: &'q Queue) -> Self {
-        Self { queue, bulk_waited: 0 }
+    pub(super) fn new(queue: &'q Queue, step_limit: Option<Duration>) -> Self {
+        Self { queue, step_limit, bulk_waited: 0 }
     }
 
     /// One transaction: carries out what is queued, up to the bounds above, commits and answers.
     pub(super) async fn run_one(&mut self, connection: &DatabaseConnection) -> Connection {
         let began = Instant::now();
-        let tx = match connection.begin_with_options(backend::write_transaction()).await {
+        let limit = self.step_limit;
+        let begin = connection.begin_with_options(backend::write_transaction());
+        let tx = match within(limit, begin).await {
             Ok(tx) => tx,
-            Err(error) => return Connection::Refused(error.into()),
+            Err(error) => return Connection::Refused(error),
         };
         let mut live = 0;
         let mut first = self.queue.pop(Lane::Live);
         if let Some(job) = first.take_if(|_| self.queue.is_empty()) {
-            return carry_out_alone(tx, job).await;
+            return carry_out_alone(tx, job, limit).await;
         }
         let mut kept = Vec::new();
         let mut savepoint = Savepoint::None;
         while let Some(job) = first.take().or_else(|| self.next(live, began)) {
             live += 1;
-            match carry_out(&tx, &mut savepoint, job).await {
+            match carry_out(&tx, &mut savepoint, job, limit).await {
                 Step::Kept(operation) => kept.push(operation),
                 Step::Undone => {}
                 Step::TransactionLost(error) => return lost(kept, &error),
             }
         }
         if let Some(job) = self.bulk_turn() {
-            match carry_out(&tx, &mut savepoint, job).await {
+            match carry_out(&tx, &mut savepoint, job, limit).await {
                 Step::Kept(operation) => kept.push(operation),
                 Step::Undone => {}
                 Step::TransactionLost(error) => return lost(kept, &error),
             }
         }
-        commit(tx, kept).await
+        commit(tx, kept, limit).await
     }
 
     /// The next live operation that this transaction takes.
@@ -123,13 +147,13 @@ impl<'q> Batches<'q> {
 }
 
 /// With nobody else in line an operation needs no savepoint: the transaction is its own.
-async fn carry_out_alone(tx: DatabaseTransaction, job: Job) -> Connection {
+async fn carry_out_alone(tx: DatabaseTransaction, job: Job, limit: Option<Duration>) -> Connection {
     let Job { operation, place } = job;
     let done = operation.run(&tx).await;
     if done.failure.is_none() {
-        return commit(tx, vec![Kept { done, _place: place }]).await;
+        return commit(tx, vec![Kept { done, _place: place }], limit).await;
     }
-    let undone = tx.rollback().await;
+    let undone = within(limit, tx.rollback()).await;
     done.answer(Ok(()));
     if undone.is_ok() { Connection::Sound } else { Connection::Doubtful }
 }
@@ -137,7 +161,12 @@ async fn carry_out_alone(tx: DatabaseTransaction, job: Job) -> Connection {
 /// Carries out one of several operations behind a savepoint. The last one's savepoint is let go in
 /// the same step that sets the new one, and the commit lets go the very last: a step costs more
 /// than the statement does, because SQLite runs on a thread of its own.
-async fn carry_out(tx: &DatabaseTransaction, savepoint: &mut Savepoint, job: Job) -> Step {
+async fn carry_out(
+    tx: &DatabaseTransaction,
+    savepoint: &mut Savepoint,
+    job: Job,
+    limit: Option<Duration>,
+) -> Step {
     let Job { operation, place } = job;
     let set = match savepoint {
         Savepoint::None => "SAVEPOINT operation",
@@ -145,9 +174,8 @@ async fn carry_out(tx: &DatabaseTransaction, savepoint: &mut Savepoint, job: Job
         Savepoint::Fresh => "",
     };
     if !set.is_empty()
-        && let Err(error) = tx.execute_unprepared(set).await
+        && let Err(error) = within(limit, tx.execute_unprepared(set)).await
     {
-        let error = StoreError::from(error);
         operation.refuse(error.clone());
         return Step::TransactionLost(error);
     }
@@ -156,7 +184,8 @@ async fn carry_out(tx: &DatabaseTransaction, savepoint: &mut Savepoint, job: Job
         *savepoint = Savepoint::Used;
         return Step::Kept(Kept { done, _place: place });
     };
-    let undone = tx.execute_unprepared("ROLLBACK TO SAVEPOINT operation").await;
+    let undo = tx.execute_unprepared("ROLLBACK TO SAVEPOINT operation");
+    let undone = within(limit, undo).await;
     done.answer(Ok(()));
     match undone {
         Ok(_) => {
@@ -167,19 +196,51 @@ async fn carry_out(tx: &DatabaseTransaction, savepoint: &mut Savepoint, job: Job
     }
 }
 
-async fn commit(tx: DatabaseTransaction, kept: Vec<Kept>) -> Connection {
+async fn commit(tx: DatabaseTransaction, kept: Vec<Kept>, limit: Option<Duration>) -> Connection {
+    if kept.is_empty() {
+        // Everybody was refused and told so.
+        let ended = within(limit, tx.rollback()).await;
+        return if ended.is_ok() { Connection::Sound } else { Connection::Doubtful };
+    }
     let began = Instant::now();
-    let committed = tx.commit().await;
+    let receipt = match within(limit, Receipt::of(&tx)).await {
+        Ok(receipt) => receipt,
+        Err(error) => return lost(kept, &error),
+    };
+    let committed = within(limit, tx.commit()).await;
     metrics::histogram!("yunling_store_commit_seconds").record(began.elapsed());
     metrics::histogram!("yunling_store_commit_operations").record(kept.len() as f64);
-    match committed {
-        Ok(()) => {
+    match (committed, receipt) {
+        (Ok(()), _) => {
             for operation in kept {
                 operation.done.answer(Ok(()));
             }
             Connection::Sound
         }
-        Err(error) => lost(kept, &error.into()),
+        (Err(error), Some(receipt)) if leaves_open(&error) => {
+            Connection::Unsettled(Unsettled { kept, receipt, error })
+        }
+        (Err(error), _) => lost(kept, &error),
+    }
+}
+
+/// Whether a server may have committed all the same: its answer did not come.
+fn leaves_open(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { reason: Unavailability::NoConnection, .. })
+}
+
+/// A server that stands still must not hold up whoever waits.
+async fn within<T, E: Into<StoreError>>(
+    limit: Option<Duration>,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, StoreError> {
+    let Some(limit) = limit else { return step.await.map_err(Into::into) };
+    match tokio::time::timeout(limit, step).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => {
+            let detail = format!("no answer within {} ms", limit.as_millis());
+            Err(StoreError::unavailable(Unavailability::NoConnection, detail))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod bulk;
 mod connector;
 mod operation;
 mod queue;
+mod receipt;
 mod task;
 
 use std::{fmt, sync::Arc};
@@ -60,7 +61,10 @@ impl Writer {
     ///
     /// # Errors
     /// The operation's own, or [`StoreError::Overloaded`] at once where the lane is full, or
-    /// [`StoreError::Full`] or [`StoreError::Unavailable`] where the commit failed.
+    /// [`StoreError::Full`] or [`StoreError::Unavailable`] where the commit failed. A commit on
+    /// PostgreSQL whose answer was lost is looked up before anybody is told, for a minute; only
+    /// after that [`Unavailability::Unsettled`](crate::Unavailability::Unsettled) says that it is
+    /// not known.
     pub async fn write<T, F>(&self, lane: Lane, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -1,13 +1,15 @@
 //! Databases for tests.
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
-use tempfile::TempDir;
-use yunling_store::{OpenOptions, Store, StoreError};
+use std::path::Path;
 
-/// A database of its own, gone with this value (on PostgreSQL, when the server is thrown away).
+use sea_orm::{ConnectionTrait, Statement};
+use tempfile::TempDir;
+use yunling_store::{OpenOptions, Store, StoreError, test_database};
+
+/// A database of its own, gone with this value (on PostgreSQL, with the server).
 pub(crate) struct TestDatabase {
     pub(crate) url: String,
     pub(crate) store: Store,
-    _folder: Option<TempDir>,
+    folder: TempDir,
 }
 
 impl TestDatabase {
@@ -16,31 +18,20 @@ impl TestDatabase {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/made/yunling.db", folder.path().display());
         let store = Store::open(&url, options).await.unwrap();
-        Self { url, store, _folder: Some(folder) }
+        Self { url, store, folder }
     }
 
-    /// One of each kind that is at hand.
-    pub(crate) async fn each() -> Vec<Self> {
-        let mut all = vec![Self::sqlite(OpenOptions::default()).await];
-        if let Ok(server) = std::env::var("YUNLING_TEST_POSTGRES") {
-            all.push(Self::postgres(&server).await);
-        }
-        all
-    }
-
-    async fn postgres(server: &str) -> Self {
-        let random = tempfile::tempdir().unwrap();
-        let name: String = format!("yunling_{}", random.path().display())
-            .to_lowercase()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .collect();
-        let admin: DatabaseConnection = Database::connect(server).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        let url = format!("{base}/{name}");
+    /// On the server that the run of the tests gives, else SQLite.
+    pub(crate) async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = test_database::fresh(&folder.path().join("made")).await;
         let store = Store::open(&url, OpenOptions::default()).await.unwrap();
-        Self { url, store, _folder: None }
+        Self { url, store, folder }
+    }
+
+    /// A folder of its own.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
 

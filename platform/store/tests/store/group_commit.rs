@@ -83,9 +83,8 @@ proptest! {
             .build()
             .unwrap();
         runtime.block_on(async {
-            for database in TestDatabase::each().await {
-                check(&database.store, &manners).await;
-            }
+            let database = TestDatabase::fresh().await;
+            check(&database.store, &manners).await;
         });
     }
 }
@@ -284,62 +283,60 @@ fn insert_turn(
 
 #[tokio::test]
 async fn bulk_rows_go_in_turns_and_stop_where_one_fails() {
-    for database in TestDatabase::each().await {
-        let store = &database.store;
-        table(store).await;
-        let turns = Arc::new(AtomicUsize::new(0));
-        let insert = insert_turn(Arc::clone(&turns));
-        store.writer().write_rows((0..1_201).collect(), insert.clone()).await.unwrap();
-        assert_eq!(turns.load(Ordering::SeqCst), 3);
-        assert_eq!(number(store, "SELECT COUNT(*) FROM mark WHERE n >= 0").await, 1_201);
-        // The second turn meets a row that is there.
-        let mut rows: Vec<i64> = (2_000..3_500).collect();
-        rows[700] = 5;
-        let stopped = store.writer().write_rows(rows, insert).await.unwrap_err();
-        assert_eq!(stopped.written, BULK_ROWS);
-        assert!(matches!(stopped.error, StoreError::Conflict(_)), "{stopped}");
-        assert_eq!(number(store, "SELECT COUNT(*) FROM mark WHERE n >= 2000").await, 500);
-    }
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    table(store).await;
+    let turns = Arc::new(AtomicUsize::new(0));
+    let insert = insert_turn(Arc::clone(&turns));
+    store.writer().write_rows((0..1_201).collect(), insert.clone()).await.unwrap();
+    assert_eq!(turns.load(Ordering::SeqCst), 3);
+    assert_eq!(number(store, "SELECT COUNT(*) FROM mark WHERE n >= 0").await, 1_201);
+    // The second turn meets a row that is there.
+    let mut rows: Vec<i64> = (2_000..3_500).collect();
+    rows[700] = 5;
+    let stopped = store.writer().write_rows(rows, insert).await.unwrap_err();
+    assert_eq!(stopped.written, BULK_ROWS);
+    assert!(matches!(stopped.error, StoreError::Conflict(_)), "{stopped}");
+    assert_eq!(number(store, "SELECT COUNT(*) FROM mark WHERE n >= 2000").await, 500);
 }
 
 #[tokio::test]
 async fn close_carries_out_what_is_queued_and_takes_no_more() {
-    for database in TestDatabase::each().await {
-        let store = database.store.clone();
-        table(&store).await;
-        let (held, mut hold) = hold(&store);
-        hold.entered().await;
-        let queued: Vec<_> = (0..50)
-            .map(|n| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    store
-                        .writer()
-                        .write(Lane::Live, move |tx| {
-                            Box::pin(async move {
-                                tx.execute_unprepared(&format!("INSERT INTO mark VALUES ({n})"))
-                                    .await?;
-                                Ok(())
-                            })
+    let database = TestDatabase::fresh().await;
+    let store = database.store.clone();
+    table(&store).await;
+    let (held, mut hold) = hold(&store);
+    hold.entered().await;
+    let queued: Vec<_> = (0..50)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store
+                    .writer()
+                    .write(Lane::Live, move |tx| {
+                        Box::pin(async move {
+                            tx.execute_unprepared(&format!("INSERT INTO mark VALUES ({n})"))
+                                .await?;
+                            Ok(())
                         })
-                        .await
-                })
+                    })
+                    .await
             })
-            .collect();
-        while store.writer().waiting(Lane::Live) < 50 {
-            tokio::task::yield_now().await;
-        }
-        let closing = tokio::spawn(store.clone().close());
-        drop(hold);
-        held.await.unwrap().unwrap();
-        for task in queued {
-            task.await.unwrap().unwrap();
-        }
-        closing.await.unwrap().unwrap();
-        assert!(matches!(store.ping_writable().await, Err(StoreError::Closed)));
-        let again = Store::open(&database.url, OpenOptions::default()).await.unwrap();
-        assert_eq!(number(&again, "SELECT COUNT(*) FROM mark WHERE n >= 0").await, 50);
+        })
+        .collect();
+    while store.writer().waiting(Lane::Live) < 50 {
+        tokio::task::yield_now().await;
     }
+    let closing = tokio::spawn(store.clone().close());
+    drop(hold);
+    held.await.unwrap().unwrap();
+    for task in queued {
+        task.await.unwrap().unwrap();
+    }
+    closing.await.unwrap().unwrap();
+    assert!(matches!(store.ping_writable().await, Err(StoreError::Closed)));
+    let again = Store::open(&database.url, OpenOptions::default()).await.unwrap();
+    assert_eq!(number(&again, "SELECT COUNT(*) FROM mark WHERE n >= 0").await, 50);
 }
 
 #[tokio::test]

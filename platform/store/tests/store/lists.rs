@@ -35,23 +35,21 @@ fn names(page: &Page<calls::Cdr>) -> Vec<&str> {
 
 #[tokio::test]
 async fn pages_join_without_a_seam() {
-    for database in TestDatabase::each().await {
-        let store = &database.store;
-        seven(store).await;
-        for limit in [1, 2, 3, 7, 100] {
-            let mut all = Vec::new();
-            let mut page = PageRequest { after: None, limit };
-            loop {
-                let filter = CallFilter::default();
-                let found =
-                    calls::list(store.reader(), &account("a"), &filter, &page).await.unwrap();
-                assert!(found.rows.len() <= limit as usize);
-                all.extend(found.rows.iter().map(|row| row.call_id.to_string()));
-                let Some(next) = found.next else { break };
-                page.after = Some(Cursor::decode(&next.encode()).unwrap());
-            }
-            assert_eq!(all, ["CA6", "CA5", "CA4", "CA3", "CA2", "CA1", "CA0"], "limit {limit}");
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    seven(store).await;
+    for limit in [1, 2, 3, 7, 100] {
+        let mut all = Vec::new();
+        let mut page = PageRequest { after: None, limit };
+        loop {
+            let filter = CallFilter::default();
+            let found = calls::list(store.reader(), &account("a"), &filter, &page).await.unwrap();
+            assert!(found.rows.len() <= limit as usize);
+            all.extend(found.rows.iter().map(|row| row.call_id.to_string()));
+            let Some(next) = found.next else { break };
+            page.after = Some(Cursor::decode(&next.encode()).unwrap());
         }
+        assert_eq!(all, ["CA6", "CA5", "CA4", "CA3", "CA2", "CA1", "CA0"], "limit {limit}");
     }
 }
 
@@ -80,79 +78,75 @@ async fn filters_pick_and_join() {
             &["CA3", "CA2"],
         ),
     ];
-    for database in TestDatabase::each().await {
-        let store = &database.store;
-        seven(store).await;
-        let page = PageRequest { after: None, limit: 100 };
-        for (filter, expected) in &cases {
-            let found = calls::list(store.reader(), &account("a"), filter, &page).await.unwrap();
-            assert_eq!(names(&found), *expected, "{filter:?}");
-        }
-        let page = PageRequest { after: None, limit: 100 };
-        let found = calls::list(store.reader(), &account("b"), &any(), &page).await.unwrap();
-        assert_eq!(names(&found), ["CA7"]);
-        let call = CallId::new("CA7");
-        assert_eq!(calls::get(store.reader(), &account("a"), &call).await.unwrap(), None);
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    seven(store).await;
+    let page = PageRequest { after: None, limit: 100 };
+    for (filter, expected) in &cases {
+        let found = calls::list(store.reader(), &account("a"), filter, &page).await.unwrap();
+        assert_eq!(names(&found), *expected, "{filter:?}");
     }
+    let page = PageRequest { after: None, limit: 100 };
+    let found = calls::list(store.reader(), &account("b"), &any(), &page).await.unwrap();
+    assert_eq!(names(&found), ["CA7"]);
+    let call = CallId::new("CA7");
+    assert_eq!(calls::get(store.reader(), &account("a"), &call).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn requests_are_listed() {
-    for database in TestDatabase::each().await {
-        let store = &database.store;
-        for n in 0..5 {
-            let mut new = request("a", &n.to_string());
-            new.created_at = NOON.plus_ms(n / 2);
-            if n == 3 {
-                new.kind = RequestKind::Captcha;
-            }
-            write!(store, |tx| requests::insert(tx, &new)).unwrap();
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    for n in 0..5 {
+        let mut new = request("a", &n.to_string());
+        new.created_at = NOON.plus_ms(n / 2);
+        if n == 3 {
+            new.kind = RequestKind::Captcha;
         }
-        let list = async |filter: RequestFilter, page: PageRequest, tenant: AccountId| {
-            let page = requests::list(store.reader(), &tenant, &filter, &page).await.unwrap();
-            let names: Vec<_> = page.rows.iter().map(|row| row.accepted.id.to_string()).collect();
-            (names, page.next)
-        };
-        let two = PageRequest { after: None, limit: 2 };
-        let (names, next) = list(RequestFilter::default(), two, account("a")).await;
-        assert_eq!(names, ["RQ4", "RQ3"]);
-        let rest = PageRequest { after: next, limit: 10 };
-        let (names, next) = list(RequestFilter::default(), rest.clone(), account("a")).await;
-        assert_eq!((names, next), (vec!["RQ2".into(), "RQ1".into(), "RQ0".into()], None));
-        let captchas = RequestFilter { kind: Some(RequestKind::Captcha), ..Default::default() };
-        let all = PageRequest { after: None, limit: 10 };
-        assert_eq!(list(captchas, all.clone(), account("a")).await.0, ["RQ3"]);
-        let other =
-            RequestFilter { application: Some(ApplicationId::new("x")), ..Default::default() };
-        assert!(list(other, all.clone(), account("a")).await.0.is_empty());
-        assert!(list(RequestFilter::default(), all, account("b")).await.0.is_empty());
+        write!(store, |tx| requests::insert(tx, &new)).unwrap();
     }
+    let list = async |filter: RequestFilter, page: PageRequest, tenant: AccountId| {
+        let page = requests::list(store.reader(), &tenant, &filter, &page).await.unwrap();
+        let names: Vec<_> = page.rows.iter().map(|row| row.accepted.id.to_string()).collect();
+        (names, page.next)
+    };
+    let two = PageRequest { after: None, limit: 2 };
+    let (names, next) = list(RequestFilter::default(), two, account("a")).await;
+    assert_eq!(names, ["RQ4", "RQ3"]);
+    let rest = PageRequest { after: next, limit: 10 };
+    let (names, next) = list(RequestFilter::default(), rest.clone(), account("a")).await;
+    assert_eq!((names, next), (vec!["RQ2".into(), "RQ1".into(), "RQ0".into()], None));
+    let captchas = RequestFilter { kind: Some(RequestKind::Captcha), ..Default::default() };
+    let all = PageRequest { after: None, limit: 10 };
+    assert_eq!(list(captchas, all.clone(), account("a")).await.0, ["RQ3"]);
+    let other = RequestFilter { application: Some(ApplicationId::new("x")), ..Default::default() };
+    assert!(list(other, all.clone(), account("a")).await.0.is_empty());
+    assert!(list(RequestFilter::default(), all, account("b")).await.0.is_empty());
 }
 
 #[tokio::test]
 async fn audit_entries_are_listed() {
-    for database in TestDatabase::each().await {
-        let store = &database.store;
-        let entry = |n: i64| AuditEntry {
-            at: NOON.plus_ms(n / 2),
-            account: account("a"),
-            who: "apply tenant.yaml".to_owned(),
-            action: "resource.update".to_owned(),
-            object: format!("application/{n}"),
-            detail: serde_json::json!({"name": "demo"}),
-        };
-        for n in 0..4 {
-            let entry = entry(n);
-            write!(store, |tx| audit::append(tx, &entry)).unwrap();
-        }
-        let first = PageRequest { after: None, limit: 3 };
-        let all = TimeRange::default();
-        let page = audit::list(store.reader(), &account("a"), all, &first).await.unwrap();
-        assert_eq!(page.rows, [entry(3), entry(2), entry(1)]);
-        let rest = PageRequest { after: page.next, limit: 3 };
-        let page = audit::list(store.reader(), &account("a"), all, &rest).await.unwrap();
-        assert_eq!((page.rows, page.next), (vec![entry(0)], None));
-        let page = audit::list(store.reader(), &account("b"), all, &first).await.unwrap();
-        assert!(page.rows.is_empty());
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    let entry = |n: i64| AuditEntry {
+        at: NOON.plus_ms(n / 2),
+        account: account("a"),
+        who: "apply tenant.yaml".to_owned(),
+        action: "resource.update".to_owned(),
+        object: format!("application/{n}"),
+        detail: serde_json::json!({"name": "demo"}),
+    };
+    for n in 0..4 {
+        let entry = entry(n);
+        write!(store, |tx| audit::append(tx, &entry)).unwrap();
     }
+    let first = PageRequest { after: None, limit: 3 };
+    let all = TimeRange::default();
+    let page = audit::list(store.reader(), &account("a"), all, &first).await.unwrap();
+    assert_eq!(page.rows, [entry(3), entry(2), entry(1)]);
+    let rest = PageRequest { after: page.next, limit: 3 };
+    let page = audit::list(store.reader(), &account("a"), all, &rest).await.unwrap();
+    assert_eq!((page.rows, page.next), (vec![entry(0)], None));
+    let page = audit::list(store.reader(), &account("b"), all, &first).await.unwrap();
+    assert!(page.rows.is_empty());
 }

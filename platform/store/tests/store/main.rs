@@ -1,5 +1,5 @@
-//! The store against real databases: SQLite in a folder of its own, and PostgreSQL as well where
-//! `YUNLING_TEST_POSTGRES` holds the address of a server on which databases may be made.
+//! The store against real databases: SQLite in a folder of its own, or PostgreSQL where
+//! `YUNLING_TEST_DATABASE` names a server. What only one of them has is tested on that one.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attempts;
@@ -12,6 +12,8 @@ mod group_commit;
 mod identifiers;
 mod leases;
 mod lists;
+mod lost_answers;
 mod outbox;
 mod rows;
 mod schema;
+mod sip_traces;
