@@ -8,10 +8,7 @@ pub(crate) const TARGET_DBFS: f32 = -20.0;
 pub(crate) const TOLERANCE_DB: f32 = 3.0;
 /// Below this there is no speech to be measured.
 pub(crate) const SILENT_DBFS: f32 = -60.0;
-/// Peaks stay below this.
-pub(crate) const PEAK_LIMIT_DBFS: f32 = -1.0;
-
-const FLOOR_DBFS: f32 = -120.0;
+pub(crate) const FLOOR_DBFS: f32 = -120.0;
 const FRAME: usize = TELEPHONE_RATE_HZ as usize / 100;
 
 /// Silence, relative to the active level. Weak consonants (f, s, h) lie up to 25 dB below vowels.
@@ -47,43 +44,69 @@ pub(crate) fn active_dbfs(samples_8k: &[f32]) -> f32 {
     decibels(rms(&frames))
 }
 
-/// The highest sample.
-pub(crate) fn peak_dbfs(samples: &[f32]) -> f32 {
-    decibels(samples.iter().fold(0.0, |peak, s| peak.max(s.abs())))
-}
-
-/// Milliseconds in which the signal stands at its limit: three full-scale samples in a row do not
-/// happen in speech that was recorded in range.
+/// Milliseconds in which the signal stands at its limit.
 pub(crate) fn clipped_ms(samples: &[f32], rate_hz: u32) -> u64 {
-    const FULL_SCALE: f32 = 0.999;
-    const RUN: u64 = 3;
-    let (mut clipped, mut run) = (0_u64, 0_u64);
-    for sample in samples {
-        if sample.abs() < FULL_SCALE {
-            run = 0;
-            continue;
-        }
-        run += 1;
-        clipped += match run.cmp(&RUN) {
-            std::cmp::Ordering::Less => 0,
-            std::cmp::Ordering::Equal => RUN,
-            std::cmp::Ordering::Greater => 1,
-        };
-    }
-    (clipped * 1000).div_ceil(u64::from(rate_hz).max(1))
+    let mut clipping = Clipping::default();
+    clipping.watch(samples);
+    clipping.ms(rate_hz)
 }
 
-/// Cuts the silence before and after, and fades the ends. A silent recording comes back empty.
-pub(crate) fn trimmed(samples_8k: &[f32]) -> Vec<f32> {
+/// Looks for a signal that stands at its limit: three full-scale samples in a row do not happen in
+/// speech that was recorded in range.
+#[derive(Debug, Default)]
+pub(crate) struct Clipping {
+    clipped: u64,
+    run: u64,
+}
+
+impl Clipping {
+    pub(crate) fn watch(&mut self, samples: &[f32]) {
+        const FULL_SCALE: f32 = 0.999;
+        const RUN: u64 = 3;
+        for sample in samples {
+            if sample.abs() < FULL_SCALE {
+                self.run = 0;
+                continue;
+            }
+            self.run += 1;
+            self.clipped += match self.run.cmp(&RUN) {
+                std::cmp::Ordering::Less => 0,
+                std::cmp::Ordering::Equal => RUN,
+                std::cmp::Ordering::Greater => 1,
+            };
+        }
+    }
+
+    /// How long it stood there, at this rate.
+    pub(crate) fn ms(&self, rate_hz: u32) -> u64 {
+        (self.clipped * 1000).div_ceil(u64::from(rate_hz).max(1))
+    }
+}
+
+/// The frames from the first that is loud to the last, in samples; none where nothing is.
+fn spoken(samples_8k: &[f32]) -> Option<std::ops::Range<usize>> {
     let active = active_dbfs(samples_8k);
     let threshold = gain(active - SILENCE_BELOW_ACTIVE_DB);
     let loud = |frame: &[f32]| active > SILENT_DBFS && rms(frame) > threshold;
     let frames = || samples_8k.chunks(FRAME);
-    let (Some(first), Some(last)) = (frames().position(loud), frames().rposition(loud)) else {
+    let (first, last) = (frames().position(loud)?, frames().rposition(loud)?);
+    Some(first * FRAME..((last + 1) * FRAME).min(samples_8k.len()))
+}
+
+/// How long it is silent before and after, in ms; none where it is silent altogether.
+pub(crate) fn silent_ends_ms(samples_8k: &[f32]) -> Option<[u64; 2]> {
+    let spoken = spoken(samples_8k)?;
+    let ms = |samples: usize| samples as u64 * 1000 / u64::from(TELEPHONE_RATE_HZ);
+    Some([ms(spoken.start), ms(samples_8k.len() - spoken.end)])
+}
+
+/// Cuts the silence before and after, and fades the ends. A silent recording comes back empty.
+pub(crate) fn trimmed(samples_8k: &[f32]) -> Vec<f32> {
+    let Some(spoken) = spoken(samples_8k) else {
         return Vec::new();
     };
-    let start = (first * FRAME).saturating_sub(KEEP_BEFORE);
-    let end = ((last + 1) * FRAME + KEEP_AFTER).min(samples_8k.len());
+    let start = spoken.start.saturating_sub(KEEP_BEFORE);
+    let end = (spoken.end + KEEP_AFTER).min(samples_8k.len());
     let mut kept = samples_8k[start..end].to_vec();
     fade_ends(&mut kept);
     kept

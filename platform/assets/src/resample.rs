@@ -5,6 +5,7 @@
 //! lets through most of what lies between 4 and 8 kHz.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
 use crate::encoded::TELEPHONE_RATE_HZ;
 
@@ -20,9 +21,61 @@ pub(crate) fn to_telephone_rate(samples: Vec<f32>, rate_hz: u32) -> Vec<f32> {
     if rate_hz == TELEPHONE_RATE_HZ || rate_hz == 0 {
         return samples;
     }
-    let filter = Polyphase::new(rate_hz);
-    let length = (samples.len() as u64 * u64::from(TELEPHONE_RATE_HZ)).div_ceil(rate_hz.into());
-    (0..length).map(|n| filter.output(&samples, n)).collect()
+    let mut resampler = Resampler::from_rate(rate_hz);
+    let mut resampled = Vec::new();
+    resampler.push(&samples, &mut resampled);
+    resampler.finish(&mut resampled);
+    resampled
+}
+
+/// Resamples to 8 kHz piece by piece, so that a long file is never whole in memory at its own rate.
+pub(crate) struct Resampler {
+    rate_hz: u32,
+    /// None where there is nothing to be done.
+    filter: Option<Polyphase>,
+    /// The end of the input, as far as it is needed still.
+    held: Vec<f32>,
+    /// Where in the input that begins.
+    held_from: u64,
+    /// The next output.
+    next: u64,
+}
+
+impl Resampler {
+    /// From so many hertz, which are not 0.
+    pub(crate) fn from_rate(rate_hz: u32) -> Self {
+        let filter = (rate_hz != TELEPHONE_RATE_HZ).then(|| Polyphase::new(rate_hz));
+        Self { rate_hz, filter, held: Vec::new(), held_from: 0, next: 0 }
+    }
+
+    /// Takes more input, and appends the output that it settles.
+    pub(crate) fn push(&mut self, samples: &[f32], resampled: &mut Vec<f32>) {
+        let Some(filter) = &self.filter else {
+            resampled.extend_from_slice(samples);
+            return;
+        };
+        self.held.extend_from_slice(samples);
+        let taken = self.held_from + self.held.len() as u64;
+        while filter.inputs_of(self.next).end <= taken {
+            resampled.push(filter.output(&self.held, self.held_from, self.next));
+            self.next += 1;
+        }
+        let needed_from = filter.inputs_of(self.next).start.min(taken);
+        self.held.drain(..(needed_from - self.held_from) as usize);
+        self.held_from = needed_from;
+    }
+
+    /// Appends the rest, as if silence followed.
+    pub(crate) fn finish(&mut self, resampled: &mut Vec<f32>) {
+        let Some(filter) = &self.filter else {
+            return;
+        };
+        let taken = self.held_from + self.held.len() as u64;
+        let length = (taken * u64::from(TELEPHONE_RATE_HZ)).div_ceil(self.rate_hz.into());
+        let rest = self.next..length;
+        resampled.extend(rest.map(|n| filter.output(&self.held, self.held_from, n)));
+        self.next = length;
+    }
 }
 
 /// Output n lies at input position n × step / phases.
@@ -56,17 +109,26 @@ impl Polyphase {
         Polyphase { step: step.into(), phases: phases.into(), wing, rows }
     }
 
-    fn output(&self, samples: &[f32], n: u64) -> f32 {
+    /// The input around output n, without what would lie before the first sample.
+    fn inputs_of(&self, n: u64) -> Range<u64> {
+        let (whole, wing) = (n * self.step / self.phases, self.wing as u64);
+        (whole + 1).saturating_sub(wing)..whole + 1 + wing
+    }
+
+    /// Output n of an input of which `held` begins at sample `held_from`, no later than the output
+    /// needs it.
+    fn output(&self, held: &[f32], held_from: u64, n: u64) -> f32 {
         let position = n * self.step;
         let (whole, phase) = ((position / self.phases) as usize, (position % self.phases) as usize);
         let width = 2 * self.wing;
         let row = &self.rows[phase * width..(phase + 1) * width];
         // The row's first tap lies on input sample `whole + 1 - wing`; outside the input is silence.
         let before_start = (self.wing - 1).saturating_sub(whole);
-        let first = (whole + 1).saturating_sub(self.wing).min(samples.len());
-        let last = (whole + 1 + self.wing).min(samples.len());
+        let inputs = self.inputs_of(n);
+        let within = |at: u64| ((at - held_from) as usize).min(held.len());
+        let samples = &held[within(inputs.start)..within(inputs.end)];
         let taps = row.iter().skip(before_start);
-        taps.zip(&samples[first..last]).map(|(tap, sample)| tap * sample).sum()
+        taps.zip(samples).map(|(tap, sample)| tap * sample).sum()
     }
 }
 
@@ -136,6 +198,23 @@ mod tests {
             for frequency_hz in (4300..rate_hz / 2).step_by(371) {
                 let db = level_db(&to_telephone_rate(tone(frequency_hz.into(), rate_hz), rate_hz));
                 assert!(db < -50.0, "{frequency_hz} Hz at {rate_hz} leaks with {db:.1} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        for rate_hz in [8000, 11_025, 44_100, 48_000, 47_999] {
+            let whole = tone(1234.0, rate_hz);
+            let expected = to_telephone_rate(whole.clone(), rate_hz);
+            for piece in [1, 7, 160, 4096, 100_000] {
+                let (mut resampler, mut heard) = (Resampler::from_rate(rate_hz), Vec::new());
+                for samples in whole.chunks(piece) {
+                    resampler.push(samples, &mut heard);
+                    assert!(resampler.held.len() < 2000 + piece, "held {}", resampler.held.len());
+                }
+                resampler.finish(&mut heard);
+                assert!(heard == expected, "{rate_hz} Hz in pieces of {piece}");
             }
         }
     }

@@ -1,11 +1,17 @@
 //! Reads WAV files that strangers made: every length in them may be a lie.
 //!
+//! Of its own although the decoder of the other formats knows WAV too: that one plays a file that is
+//! cut short to where it ends, and here an upload that broke off is told from a whole one.
+//!
 //! Sources: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (RIFF) and
 //! "Multiple Channel Audio Data and WAVE Files" (WAVE_FORMAT_EXTENSIBLE).
 
 use audio_codec::Decoder;
 use audio_codec::pcma::PcmaDecoder;
 use audio_codec::pcmu::PcmuDecoder;
+
+use crate::audio_error::AudioError;
+use crate::mixdown::Mixdown;
 
 const PCM: u16 = 0x0001;
 const FLOAT: u16 = 0x0003;
@@ -16,91 +22,67 @@ const EXTENSIBLE: u16 = 0xFFFE;
 /// A length that writers to a pipe leave behind: the data goes on to the end of the file.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
 
-const LOWEST_RATE_HZ: u32 = 8000;
-const HIGHEST_RATE_HZ: u32 = 48_000;
-
-/// A file that is not taken as audio: the fault of whoever supplied it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AudioError {
-    /// No RIFF/WAVE header.
-    #[error("not a WAV file: expected it to begin with RIFF…WAVE")]
-    NotWav,
-    /// The file ends before its header or its data do.
-    #[error(
-        "the WAV file is cut short: its {what} should have {declared} bytes, {present} are there"
-    )]
-    Truncated {
-        /// What is cut short: a chunk's name.
-        what: &'static str,
-        /// Bytes that the file claims.
-        declared: u64,
-        /// Bytes that are there.
-        present: u64,
-    },
-    /// A chunk that every WAV file needs is not there.
-    #[error("the WAV file has no {0:?} chunk")]
-    NoChunk(&'static str),
-    /// A header whose fields contradict each other.
-    #[error("the WAV header makes no sense: {0}")]
-    BadHeader(&'static str),
-    /// A coding that is not taken.
-    #[error(
-        "unsupported coding (WAV format {format}, {bits} bits): expected PCM of 8, 16, 24 or 32 \
-         bits, float of 32 or 64 bits, A-law or µ-law"
-    )]
-    UnsupportedCoding {
-        /// The format tag.
-        format: u16,
-        /// Bits a sample.
-        bits: u16,
-    },
-    /// More than two channels, or none.
-    #[error("{0} channels: expected mono or stereo")]
-    UnsupportedChannels(u16),
-    /// A sample rate out of range.
-    #[error("sample rate {0} Hz: expected 8000 to 48000 Hz")]
-    UnsupportedRate(u32),
-    /// No sample at all.
-    #[error("the recording is empty")]
-    Empty,
-    /// Longer than is taken.
-    #[error("the recording lasts {found_s} s: expected at most {limit_s} s")]
-    TooLong {
-        /// Its duration, rounded up to seconds.
-        found_s: u64,
-        /// The most that is taken, in seconds.
-        limit_s: u64,
-    },
-}
+/// Frames that are decoded at a time.
+const BLOCK: usize = 4096;
 
 /// Decoded audio, mixed to mono, full scale ±1.
 #[derive(Debug)]
 pub(crate) struct Audio {
     pub(crate) rate_hz: u32,
-    /// Channels in the file: 1 or 2.
-    pub(crate) channels: u16,
     pub(crate) samples: Vec<f32>,
 }
 
 /// Decodes a whole file that lasts at most `limit_s`. Allocates no more than the samples that are
 /// really there.
 pub(crate) fn read(bytes: &[u8], limit_s: u64) -> Result<Audio, AudioError> {
-    let (format, data) = chunks(bytes)?;
-    let whole = data.len() / format.frame_bytes();
-    if whole == 0 {
-        return Err(AudioError::Empty);
+    let wav = Wav::open(bytes, limit_s)?;
+    let mut mixdown = Mixdown::of(wav.channels());
+    let (mut samples, mut mono) = (Vec::new(), Vec::new());
+    for block in wav.blocks() {
+        mixdown.mix(&block, &mut mono);
+        samples.extend_from_slice(&mono);
     }
-    let found_s = (whole as u64).div_ceil(format.rate_hz.into());
-    if found_s > limit_s {
-        return Err(AudioError::TooLong { found_s, limit_s });
+    Ok(Audio { rate_hz: wav.rate_hz(), samples })
+}
+
+/// A file whose head was read.
+#[derive(Debug)]
+pub(crate) struct Wav<'a> {
+    format: Format,
+    data: &'a [u8],
+}
+
+impl<'a> Wav<'a> {
+    /// Reads the head of a file that lasts at most `limit_s`.
+    pub(crate) fn open(bytes: &'a [u8], limit_s: u64) -> Result<Self, AudioError> {
+        let (format, data) = chunks(bytes)?;
+        let whole = data.len() / format.frame_bytes();
+        if whole == 0 {
+            return Err(AudioError::Empty);
+        }
+        let at_least_s = (whole as u64).div_ceil(format.rate_hz.into());
+        if at_least_s > limit_s {
+            return Err(AudioError::TooLong { at_least_s, limit_s });
+        }
+        Ok(Self { format, data: &data[..whole * format.frame_bytes()] })
     }
-    let frames = data.chunks_exact(format.frame_bytes());
-    let samples = frames.map(|frame| {
-        let channels = frame.chunks_exact(format.sample_bytes);
-        let sum: f32 = channels.map(|sample| format.coding.decode(sample)).sum();
-        sum / f32::from(format.channels)
-    });
-    Ok(Audio { rate_hz: format.rate_hz, channels: format.channels, samples: samples.collect() })
+
+    pub(crate) fn rate_hz(&self) -> u32 {
+        self.format.rate_hz
+    }
+
+    pub(crate) fn channels(&self) -> u16 {
+        self.format.channels
+    }
+
+    /// Its samples in order, those of a frame side by side, full scale ±1.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Vec<f32>> + use<'_, 'a> {
+        let Format { coding, sample_bytes, .. } = self.format;
+        let decode = move |block: &[u8]| {
+            block.chunks_exact(sample_bytes).map(|sample| coding.decode(sample)).collect()
+        };
+        self.data.chunks(BLOCK * self.format.frame_bytes()).map(decode)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -137,9 +119,9 @@ impl Coding {
             (Coding::Signed16, &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
             (Coding::Signed24, &[a, b, c]) => signed_32([0, a, b, c]),
             (Coding::Signed32, &[a, b, c, d]) => signed_32([a, b, c, d]),
-            (Coding::Float32, &[a, b, c, d]) => finite(f32::from_le_bytes([a, b, c, d])),
+            (Coding::Float32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
             (Coding::Float64, &[a, b, c, d, e, f, g, h]) => {
-                finite(f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32)
+                f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32
             }
             (Coding::Alaw, &[byte]) => companded(PcmaDecoder::new(), byte),
             (Coding::Ulaw, &[byte]) => companded(PcmuDecoder::new(), byte),
@@ -160,11 +142,6 @@ fn signed_32(bytes: [u8; 4]) -> f32 {
     (f64::from(i32::from_le_bytes(bytes)) / 2_147_483_648.0) as f32
 }
 
-/// A float file may hold anything; what is not a sample is silence, and nothing is absurdly loud.
-fn finite(sample: f32) -> f32 {
-    if sample.is_finite() { sample.clamp(-16.0, 16.0) } else { 0.0 }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Format {
     coding: Coding,
@@ -179,8 +156,7 @@ impl Format {
     }
 
     fn parse(chunk: &[u8]) -> Result<Self, AudioError> {
-        let truncated =
-            AudioError::Truncated { what: "fmt chunk", declared: 16, present: chunk.len() as u64 };
+        let truncated = cut_short("fmt chunk", 16, chunk.len());
         let word = |at: usize| {
             let bytes = chunk.get(at..at + 2)?;
             Some(u16::from_le_bytes([bytes[0], bytes[1]]))
@@ -199,12 +175,7 @@ impl Format {
         };
         let rate_hz = u32::from(rate_low) | u32::from(rate_high) << 16;
 
-        if !(1..=2).contains(&channels) {
-            return Err(AudioError::UnsupportedChannels(channels));
-        }
-        if !(LOWEST_RATE_HZ..=HIGHEST_RATE_HZ).contains(&rate_hz) {
-            return Err(AudioError::UnsupportedRate(rate_hz));
-        }
+        AudioError::check_shape(rate_hz, channels.into())?;
         let coding = Coding::of(format, bits)?;
         let sample_bytes = usize::from(bits / 8);
         if usize::from(align) != sample_bytes * usize::from(channels) {
@@ -233,11 +204,7 @@ fn chunks(bytes: &[u8]) -> Result<(Format, &[u8]), AudioError> {
                     UNKNOWN_LENGTH => Some(body),
                     _ => body.get(..length),
                 };
-                let data = data.ok_or(AudioError::Truncated {
-                    what: "data",
-                    declared: declared.into(),
-                    present: present as u64,
-                })?;
+                let data = data.ok_or_else(|| cut_short("data", declared.into(), present))?;
                 return Ok((format, data));
             }
             b"fmt " => format = Some(Format::parse(body.get(..length).unwrap_or(body))?),
@@ -250,4 +217,9 @@ fn chunks(bytes: &[u8]) -> Result<(Format, &[u8]), AudioError> {
         None => "fmt ",
         Some(_) => "data",
     }))
+}
+
+fn cut_short(what: &'static str, declared: u64, present: usize) -> AudioError {
+    let present = present as u64;
+    AudioError::Truncated { format: "WAV", what, unit: "bytes", declared, present }
 }
