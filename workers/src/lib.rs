@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 use yunling_app::App;
 use yunling_store::StoreError;
 
-pub use delivery::{Deliveries, DeliverySettings};
+pub use delivery::{Deliveries, DeliverySettings, callback_refusal};
 
 use delivery::FarWakes;
+pub use jobs::tables;
 use jobs::{Desk, Jobs};
 
 /// The running `workers` role of a node.
@@ -27,11 +28,11 @@ impl Workers {
     /// Starts. `poked` is notified when deliveries may have become due.
     ///
     /// # Errors
-    /// [`StoreError::Configuration`] where the database has no job storage, [`StoreError::Schema`]
-    /// where the jobs' tables cannot be made.
+    /// [`StoreError::Schema`] where the jobs' tables cannot be made, or are behind and left to the
+    /// operator.
     pub async fn start(app: App, poked: Arc<Notify>) -> Result<Self, StoreError> {
         let (far, far_wakes) = FarWakes::channel();
-        let desk = Desk::new(app.clone(), Arc::clone(&poked))?;
+        let desk = Desk::new(app.clone(), Arc::clone(&poked));
         let jobs = Jobs::start(desk, far_wakes).await?;
         let settings = DeliverySettings::of(&app);
         let deliveries = Deliveries::start_with(app, poked, &settings, far)?;

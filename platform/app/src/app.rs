@@ -1,14 +1,17 @@
 use crate::config::Settings;
 use crate::directory::{self, Directory, MediaCache};
+use crate::import_media::ImportRoom;
 use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Poke, Random};
 use crate::secrets::Keyring;
-use crate::trunk_health::TrunkHealth;
+use crate::sip_trace::SipTraces;
+use crate::trunks::Trunks;
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 use yunling_assets::Packs;
 use yunling_store::{Store, StoreError};
 
@@ -64,7 +67,11 @@ struct Inner {
     /// One rebuild of the directory at a time, so that an older snapshot never replaces a newer one.
     rebuilding: tokio::sync::Mutex<()>,
     media: MediaCache,
-    trunks: TrunkHealth,
+    import_room: ImportRoom,
+    trunks: Trunks,
+    /// The version of the directory in force, for those who follow it.
+    moved: watch::Sender<i64>,
+    sip_traces: Arc<SipTraces>,
     draining: AtomicBool,
 }
 
@@ -82,13 +89,17 @@ impl App {
                 expected,
             });
         }
+        let sip_traces = Arc::new(SipTraces::new(parts.settings.sip_trace.clone()));
         let media = MediaCache::new(parts.settings.speech.media_cache_mib);
         let app = Self(Arc::new(Inner {
             parts,
             directory: ArcSwap::from_pointee(Directory::empty()),
             rebuilding: tokio::sync::Mutex::new(()),
             media,
-            trunks: TrunkHealth::default(),
+            import_room: ImportRoom::default(),
+            trunks: Trunks::default(),
+            moved: watch::Sender::new(-1),
+            sip_traces,
             draining: AtomicBool::new(false),
         }));
         app.reload().await?;
@@ -105,6 +116,11 @@ impl App {
         self.0.directory.load_full()
     }
 
+    /// Tells of every directory that comes into force, by its version; the latest counts.
+    pub fn directory_moves(&self) -> watch::Receiver<i64> {
+        self.0.moved.subscribe()
+    }
+
     /// Rebuilds the directory from the database.
     ///
     /// # Errors
@@ -118,7 +134,10 @@ impl App {
             trunks = fresh.trunks().count(),
             "configuration read"
         );
+        let version = fresh.version();
+        self.0.trunks.follow(&fresh, self.clock().now());
         self.0.directory.store(Arc::new(fresh));
+        self.0.moved.send_replace(version);
         Ok(())
     }
 
@@ -189,6 +208,16 @@ impl App {
         &self.0.media
     }
 
+    /// Room for recordings on their way in.
+    pub fn import_room(&self) -> &ImportRoom {
+        &self.0.import_room
+    }
+
+    /// The SIP messages of the conversations that run here.
+    pub fn sip_traces(&self) -> &Arc<SipTraces> {
+        &self.0.sip_traces
+    }
+
     /// Notes that the node is about to stop: what it accepted now would wait for the next start.
     pub fn begin_to_drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
@@ -199,8 +228,8 @@ impl App {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    /// Which trunks are known to be down.
-    pub fn trunk_health(&self) -> &TrunkHealth {
+    /// What this node knows of its trunks.
+    pub fn trunks(&self) -> &Trunks {
         &self.0.trunks
     }
 }

@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use yunling_assets::Packs;
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::ids::format_id;
+use yunling_domain::trunk_health::TrunkFact;
 use yunling_domain::{AccountId, ConversationId, IdKind, Micros};
-use yunling_store::{OpenOptions, Store};
+use yunling_store::{OpenOptions, Store, test_database};
 
 /// Bytes that never repeat within a test.
 #[derive(Debug, Default)]
@@ -156,11 +157,14 @@ impl World {
             LazyLock::new(|| Packs::load(None).expect("the packs inside are sound"));
         let folder = tempfile::tempdir().expect("a folder for the test");
         std::fs::write(folder.path().join("prompt1.wav"), tone_wav()).expect("a file for the test");
-        let settings = "node: \"10000\"\ndata_dir: ./data\ndatabase: { url: \"sqlite://./data/y.db\" }\n\
-            http: { listen: \"127.0.0.1:8080\" }\nsip: { listen: [\"udp:127.0.0.1:5060\"] }\n\
-            rtp: { address: 127.0.0.1, ports: 20000-20999 }\n";
+        let url = test_database::fresh(folder.path()).await;
+        let settings = format!(
+            "node: \"10000\"\ndata_dir: ./data\ndatabase: {{ url: \"{url}\" }}\n\
+             http: {{ listen: \"127.0.0.1:8080\" }}\nsip: {{ listen: [\"udp:127.0.0.1:5060\"] }}\n\
+             rtp: {{ address: 127.0.0.1, ports: 20000-20999 }}\n"
+        );
         let settings =
-            Settings::from_text("yunling.yaml", settings, folder.path()).expect("sound settings");
+            Settings::from_text("yunling.yaml", &settings, folder.path()).expect("sound settings");
         let store = Store::open(&settings.database.url, OpenOptions::default())
             .await
             .expect("a fresh database");
@@ -216,6 +220,24 @@ impl World {
     pub(crate) async fn apply(&self, text: &str) -> Result<Report, ApplyError> {
         let operator = Operator::proven("test");
         apply(&self.app, &operator, &[self.document(text)], Options::default()).await
+    }
+
+    /// The same, and removes what the set had before.
+    pub(crate) async fn prune(&self, text: &str) -> Result<Report, ApplyError> {
+        let (operator, options) = (Operator::proven("test"), Options { prune: true, force: false });
+        apply(&self.app, &operator, &[self.document(text)], options).await
+    }
+
+    /// A trunk's calls have been silent for too long.
+    pub(crate) fn trunk_down(&self, trunk: &str) {
+        while !self.app.trunks().known_down().contains(trunk) {
+            self.app.trunks().learn(trunk, TrunkFact::CallSilent, self.clock.now());
+        }
+    }
+
+    /// A trunk gives a sign of life.
+    pub(crate) fn trunk_up(&self, trunk: &str) {
+        self.app.trunks().learn(trunk, TrunkFact::CallHeard, self.clock.now());
     }
 
     /// Somebody who may do this in the sample account.

@@ -13,6 +13,7 @@ use yunling_store::calls::Cdr;
 use yunling_store::conversations::{NewConversation, Story};
 use yunling_store::deliveries::NewDelivery;
 use yunling_store::requests::{Request, RequestState};
+use yunling_store::trace_contexts::platform_side::note;
 use yunling_store::{Lane, RequestKind, StoreError, requests};
 
 /// What the dispatcher knows of a call that is over.
@@ -36,6 +37,8 @@ pub struct AttemptFacts {
     pub rule: Option<String>,
     /// Media measurements.
     pub figures: Option<serde_json::Value>,
+    /// What makes the callback a part of the call's trace ([`crate::trace_context`]).
+    pub traceparent: Option<String>,
 }
 
 impl AttemptFacts {
@@ -51,6 +54,7 @@ impl AttemptFacts {
             from_number: None,
             rule,
             figures: None,
+            traceparent: None,
         }
     }
 }
@@ -90,6 +94,7 @@ pub async fn run(
         deliveries: delivery.into_iter().collect(),
     };
     let causes_delivery = !ending.deliveries.is_empty();
+    let traceparent = facts.traceparent.clone();
     let (tenant, request_id) = (queued.account.clone(), queued.request_id.clone());
     let first = app
         .store()
@@ -97,6 +102,11 @@ pub async fn run(
         .write_patiently(Lane::Live, move |tx| {
             Box::pin(async move {
                 let first = finish_attempt(tx, &tenant, &ending).await?;
+                if let Some(traceparent) = traceparent.filter(|_| first) {
+                    for caused in &ending.deliveries {
+                        note(tx, &caused.id, &traceparent, caused.created_at).await?;
+                    }
+                }
                 // A batch is finished when its last number is; whoever expands it sees to that.
                 if first && kind != RequestKind::Batch {
                     requests::set_state(tx, &tenant, &request_id, RequestState::Finished).await?;

@@ -79,6 +79,7 @@ fn talked(attempt: Attempt) -> AttemptFacts {
         from_number: Some("01080001001".into()),
         rule: None,
         figures: Some(json!({"lost": 0})),
+        traceparent: None,
         attempt,
     }
 }

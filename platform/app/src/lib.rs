@@ -6,18 +6,27 @@
 //! one table.
 
 pub mod apply;
+pub mod backup;
 pub mod config;
+pub mod delete_media;
 pub mod directory;
 pub mod documents;
+pub mod drain_trunk;
 pub mod finish_call;
 pub mod get_call;
+pub mod get_conversation_sip;
 pub mod get_delivery;
+pub mod get_media;
 pub mod get_request;
+pub mod import_media;
 pub mod list_calls;
 pub mod list_deliveries;
+pub mod list_media;
 pub mod list_request_calls;
+pub mod list_trunks;
 pub mod mint_api_key;
 pub mod ports;
+pub mod preview_media;
 pub mod principal;
 pub mod render_contents;
 pub mod resend_delivery;
@@ -25,19 +34,23 @@ pub mod revoke_api_key;
 pub mod rotate_account_token;
 pub mod rotate_webhook_secret;
 pub mod secrets;
+pub mod sip_trace;
 pub mod submit_notice;
+pub mod trace_context;
+pub mod trunks;
+pub mod upload_media;
 pub mod yaml;
 
 mod app;
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod fuzzing;
 mod key_check;
 mod refusal;
-mod trunk_health;
 
 pub use app::{App, AssembleError, Parts};
 pub use directory::Directory;
 pub use ports::{Clock, Events, Ids, Poke, Random};
 pub use principal::{Granted, Operator, Principal};
 pub use refusal::{Reason, Refusal};
-pub use trunk_health::TrunkHealth;

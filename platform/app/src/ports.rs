@@ -24,6 +24,12 @@ pub trait Random: Send + Sync + 'static {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// Knows how many calls each trunk carries: whoever counts them to keep a trunk's limits.
+pub trait TrunkLoads: Send + Sync + 'static {
+    /// Calls on this trunk now.
+    fn calls(&self, trunk: &str) -> u32;
+}
+
 /// Wakes whoever acts on rows. A poke carries nothing and may be lost or doubled: the rows are the
 /// truth, and both sleepers look at them from time to time anyway.
 pub trait Poke: Send + Sync + 'static {

@@ -7,11 +7,13 @@ use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use yunling_app::App;
+use tracing::Instrument as _;
+use tracing::field::Empty;
+use yunling_app::{App, trace_context};
 use yunling_domain::Micros;
 use yunling_store::deliveries::Delivery;
 use yunling_store::deliveries::platform_side::{self, Due, Waiting};
-use yunling_store::{Lane, StoreError};
+use yunling_store::{Lane, StoreError, trace_contexts};
 
 use super::lanes::Lanes;
 use super::record::{self, Record};
@@ -212,7 +214,7 @@ impl Deliverer {
     fn send(&mut self, delivery: Delivery, version: i64) {
         let id = delivery.caused.id.clone();
         let (app, sender) = (self.app.clone(), self.sender.clone());
-        let task = self.running.spawn(attempt(app, sender, delivery, version));
+        let task = self.running.spawn(traced(app, sender, delivery, version));
         self.tasks.insert(task.id(), id);
     }
 
@@ -258,12 +260,40 @@ impl Deliverer {
     }
 }
 
+/// [`attempt`] as a part of the trace of the call that caused the callback.
+async fn traced(app: App, sender: Sender, delivery: Delivery, version: i64) -> Ended {
+    if !trace_context::is_on() {
+        return Box::pin(attempt(app, sender, delivery, version)).await;
+    }
+    let id = &delivery.caused.id;
+    let parent = trace_contexts::platform_side::get(app.store().reader(), id).await;
+    let span = tracing::info_span!(
+        "callback",
+        method = "POST",
+        delivery = %id,
+        account = %delivery.account,
+        conversation = delivery.caused.conversation_id.as_ref().map(|id| id.as_str()),
+        attempt = delivery.tries + 1,
+        status = Empty,
+        why = Empty,
+        trace_id = Empty,
+    );
+    // Where it cannot be read the callback has a trace of its own.
+    trace_context::adopt(&span, parent.ok().flatten().as_deref());
+    Box::pin(attempt(app, sender, delivery, version)).instrument(span).await
+}
+
 /// One attempt at one delivery, from the POST to the record.
 async fn attempt(app: App, sender: Sender, delivery: Delivery, version: i64) -> Ended {
     let directory = app.directory();
     let application = directory.application(&delivery.account, &delivery.caused.application);
     let secrets = application.map(|application| &application.webhook_secrets[..]);
     let report = sender.send(&delivery, secrets, app.clock().now()).await;
+    if trace_context::is_on() {
+        let span = tracing::Span::current();
+        span.record("status", report.attempt.status);
+        span.record("why", report.attempt.error.as_deref());
+    }
     let extra_tried = extra_tried(&app, &delivery).await;
     let (outcome, retry_after_ms) = (report.outcome, report.retry_after_ms);
     let next = schedule::next(delivery.tries, extra_tried, outcome, retry_after_ms, jitter(&app));

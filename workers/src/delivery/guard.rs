@@ -76,6 +76,12 @@ impl Guard {
     }
 }
 
+/// Why callbacks may not reach this address while the operator has opened these ranges; none where
+/// they may.
+pub fn callback_refusal(allowed: &[Cidr], address: IpAddr) -> Option<String> {
+    Guard::new(allowed.to_vec()).check(address).err().map(|forbidden| forbidden.to_string())
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {

@@ -30,6 +30,7 @@ use lanes::{Lanes, Limits};
 use sender::Sender;
 use wakes::Wakes;
 
+pub use guard::callback_refusal;
 pub(crate) use wakes::FarWakes;
 
 /// How deliveries are made.

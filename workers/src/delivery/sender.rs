@@ -8,6 +8,7 @@ use reqwest::{Client, Response, redirect};
 use tokio::time::Instant;
 use url::{Host, Url};
 use yunling_app::secrets::WebhookSecret;
+use yunling_app::trace_context;
 use yunling_domain::Micros;
 use yunling_store::deliveries::Delivery;
 use yunling_store::deliveries::platform_side::DeliveryAttempt;
@@ -156,6 +157,10 @@ impl Sender {
                 signature::sign(secrets, id, now.second(), body.as_bytes()),
             )
             .body(body.clone());
+        let request = match trace_context::current() {
+            Some(traceparent) => request.header(trace_context::HEADER, traceparent),
+            None => request,
+        };
         request.send().await.map_err(|error| self.judge(&error))
     }
 

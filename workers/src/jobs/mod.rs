@@ -9,17 +9,20 @@
 mod dead_endpoints;
 mod desk;
 mod far_wakes;
+mod on_postgres;
+mod on_sqlite;
 mod poll_tick;
 mod retention;
 mod schedule;
 mod sweep;
+pub mod tables;
 mod wake_delivery;
 mod worker;
 
-use apalis_sqlite::SqliteStorage;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use yunling_app::config::Migration;
 use yunling_store::StoreError;
 
 use dead_endpoints::DeadEndpoints;
@@ -40,13 +43,17 @@ impl Jobs {
     /// at which deliveries are due again.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] where the tables cannot be made.
+    /// [`StoreError::Schema`] where the tables cannot be made, or are behind and left to the
+    /// operator.
     pub(crate) async fn start(desk: Desk, far: mpsc::Receiver<i64>) -> Result<Self, StoreError> {
-        // Not `setup`: it would turn the syncing of the whole database off.
-        SqliteStorage::migrations()
-            .run(desk.pool())
-            .await
-            .map_err(|error| StoreError::Schema(format!("the job library's tables: {error}")))?;
+        let store = desk.app().store();
+        match desk.app().settings().database.migrate {
+            Migration::Automatic => tables::migrate(store).await?,
+            Migration::Manual => match tables::pending(store).await? {
+                0 => {}
+                pending => return Err(left_to_the_operator(pending)),
+            },
+        }
         let stopping = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(worker::work::<WakeDelivery>(desk.clone(), stopping.clone()));
@@ -69,4 +76,11 @@ impl Jobs {
         }
         self.tasks.shutdown().await;
     }
+}
+
+fn left_to_the_operator(pending: usize) -> StoreError {
+    StoreError::Schema(format!(
+        "{pending} changes of the job library's tables are still to be applied, and \
+         `database.migrate: manual` leaves that to the operator: run `yunling migrate --config FILE`"
+    ))
 }

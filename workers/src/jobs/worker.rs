@@ -6,10 +6,11 @@ use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerError}
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
-use yunling_store::StoreError;
+use yunling_store::{JobPool, StoreError};
 
 use super::desk::Desk;
 use super::poll_tick::PollTick;
+use super::{on_postgres, on_sqlite};
 
 /// How long running jobs may go on at the stop.
 pub(crate) const FINISH: Duration = Duration::from_secs(5);
@@ -31,16 +32,26 @@ pub(crate) trait Job: Serialize + DeserializeOwned + Send + Sync + Unpin + 'stat
 /// Works until `stopping`.
 pub(crate) async fn work<J: Job>(desk: Desk, stopping: CancellationToken) {
     while !stopping.is_cancelled() {
-        let worker = WorkerBuilder::new(worker_name(&desk, J::QUEUE))
-            .backend(desk.storage::<J>().poll_with_strategy(PollTick::new(J::POLL)))
-            .data(desk.clone())
-            .build(run::<J>);
+        let builder = WorkerBuilder::new(worker_name(&desk, J::QUEUE));
+        let tick = PollTick::new(J::POLL);
         let stop = stopping.clone();
         let stopped = async move {
             stop.cancelled().await;
             Ok::<(), WorkerError>(())
         };
-        if let Err(error) = worker.run_until(stopped).await {
+        let ended = match desk.pool() {
+            JobPool::Sqlite(pool) => {
+                let storage = on_sqlite::storage::<J>(pool).poll_with_strategy(tick);
+                let worker = builder.backend(storage).data(desk.clone()).build(run::<J>);
+                worker.run_until(stopped).await
+            }
+            JobPool::Postgres(pool) => {
+                let storage = on_postgres::storage::<J>(pool).poll_with_strategy(tick);
+                let worker = builder.backend(storage).data(desk.clone()).build(run::<J>);
+                worker.run_until(stopped).await
+            }
+        };
+        if let Err(error) = ended {
             tracing::warn!(queue = J::QUEUE, %error, "a worker ended; it is started again");
             metrics::counter!("yunling_job_workers_restarted_total", "queue" => J::QUEUE)
                 .increment(1);

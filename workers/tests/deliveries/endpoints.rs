@@ -50,11 +50,8 @@ async fn a_backlog_is_held_back_in_turns_and_re_sent_in_turns() {
         world.cause(some.iter().map(|id| world.event(id, &receiver.url())).collect()).await;
     }
     let deliveries = world.start();
-    let in_state = async |state: &str| -> i64 {
-        let pool = world.app.store().sqlite_pool().unwrap();
-        let sql = format!("SELECT COUNT(*) FROM delivery WHERE state = {state}");
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
-    };
+    let in_state =
+        async |state: &str| -> i64 { world.count("delivery", &format!("state = {state}")).await };
     until("all is held back", async || in_state("3").await == BACKLOG as i64).await;
     assert!(receiver.count() < BACKLOG / 2, "{} were sent", receiver.count());
     assert_eq!(world.audit().await.len(), 1, "it was disabled once");

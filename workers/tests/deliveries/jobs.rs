@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use yunling_domain::{AccountId, Micros};
-use yunling_store::Lane;
 use yunling_store::deliveries::DeliveryState;
 use yunling_store::idempotency::{self, IdempotencyKey, Known};
+use yunling_store::{JobPool, Lane};
 use yunling_workers::Workers;
 
 use crate::receiver::{Answer, BROKEN, OK, Receiver};
@@ -14,12 +14,8 @@ const LONG_AGO: Micros = Micros(1_000_000_000_000_000);
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 async fn done(world: &World, queue: &str) -> i64 {
-    let pool = world.app.store().sqlite_pool().unwrap();
-    sqlx::query_scalar("SELECT COUNT(*) FROM Jobs WHERE job_type = ?1 AND status = 'Done'")
-        .bind(queue)
-        .fetch_one(&pool)
-        .await
-        .unwrap()
+    let condition = format!("job_type = '{queue}' AND status = 'Done'");
+    world.count(world.jobs_table(), &condition).await
 }
 
 #[tokio::test]
@@ -66,46 +62,33 @@ async fn what_ended_a_week_ago_and_idle_endpoints_are_removed() {
     let (world, receiver) = (World::open().await, Receiver::start(OK).await);
     world.clock.set(LONG_AGO);
     world.cause(vec![world.event("kept", &receiver.url())]).await;
-    let pool = world.app.store().sqlite_pool().unwrap();
     let (old, young) = (LONG_AGO.0, LONG_AGO.plus_ms(DAY_MS).0);
     for (id, at) in [("old", old), ("young", young)] {
-        sqlx::query(
-            "INSERT INTO request (id, account, application, kind, state, spec, to_raw, urls, \
-             api_version, created_at) VALUES (?1, 'a', 'a', 'k', 's', '{}', '1', '{}', 'v', ?2)",
-        )
-        .bind(id)
-        .bind(at)
-        .execute(&pool)
-        .await
-        .unwrap();
-        sqlx::query(
-            "INSERT INTO attempt (call_id, conversation_id, request_id, account, application, \
-             lane, to_number, to_shown, state, due_at, deadline_at, try_no, ended_at, created_at) \
-             VALUES (?1, ?1, ?1, 'a', 'a', 1, '1', '1', 4, ?2, ?2, 1, ?2, ?2)",
-        )
-        .bind(id)
-        .bind(at)
-        .execute(&pool)
-        .await
-        .unwrap();
-        sqlx::query(
-            "INSERT INTO endpoint (account, url_hash, url, consecutive_failures, created_at) \
-             VALUES ('a', ?1, ?1, 0, ?2)",
-        )
-        .bind(id)
-        .bind(at)
-        .execute(&pool)
-        .await
-        .unwrap();
+        for sql in [
+            format!(
+                "INSERT INTO request (id, account, application, kind, state, spec, to_raw, urls, \
+                 api_version, created_at) \
+                 VALUES ('{id}', 'a', 'a', 'k', 's', '{{}}', '1', '{{}}', 'v', {at})"
+            ),
+            format!(
+                "INSERT INTO attempt (call_id, conversation_id, request_id, account, application, \
+                 lane, to_number, to_shown, state, due_at, deadline_at, try_no, ended_at, \
+                 created_at) VALUES ('{id}', '{id}', '{id}', 'a', 'a', 1, '1', '1', 4, {at}, {at}, \
+                 1, {at}, {at})"
+            ),
+            format!(
+                "INSERT INTO endpoint (account, url_hash, url, consecutive_failures, created_at) \
+                 VALUES ('a', '{id}', '{id}', 0, {at})"
+            ),
+        ] {
+            assert_eq!(world.execute(&sql).await, 1);
+        }
     }
     world.clock.set(LONG_AGO.plus_ms(7 * DAY_MS + 1));
     let workers = Workers::start(world.app.clone(), Arc::clone(&world.poked)).await.unwrap();
     until("retention is done", async || done(&world, "retention").await > 0).await;
-    let left = async |sql: &'static str| -> Vec<String> {
-        sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
-    };
-    assert_eq!(left("SELECT call_id FROM attempt").await, ["young"]);
-    let endpoints = left("SELECT url FROM endpoint ORDER BY id").await;
+    assert_eq!(world.texts("SELECT call_id FROM attempt").await, ["young"]);
+    let endpoints = world.texts("SELECT url FROM endpoint ORDER BY id").await;
     assert_eq!(endpoints, [format!("http://{}", receiver.address), "young".to_owned()]);
     workers.stop().await;
 }
@@ -114,9 +97,11 @@ async fn what_ended_a_week_ago_and_idle_endpoints_are_removed() {
 async fn the_database_keeps_syncing_beside_the_job_library() {
     let world = World::open().await;
     let workers = Workers::start(world.app.clone(), Arc::clone(&world.poked)).await.unwrap();
-    let pool = world.app.store().sqlite_pool().unwrap();
-    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&pool).await.unwrap();
-    assert_eq!(synchronous, 2, "FULL");
+    let (setting, full) = match world.app.store().job_pool() {
+        JobPool::Sqlite(_) => ("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", "2"),
+        JobPool::Postgres(_) => ("SHOW synchronous_commit", "on"),
+    };
+    assert_eq!(world.texts(setting).await, [full]);
     workers.stop().await;
 }
 
@@ -146,4 +131,22 @@ async fn an_endpoint_that_fails_for_days_is_disabled_with_an_alarm() {
     assert_eq!(audit[0].action, "endpoint.disable");
     assert_eq!(audit[0].detail["reason"], "every attempt of the last 5 days failed");
     workers.stop().await;
+}
+
+/// Two nodes keep one schedule, and both store wake-ups: of two with one key the first is kept, and
+/// the others of its batch are not lost with it.
+#[tokio::test]
+async fn of_two_jobs_with_one_key_one_is_kept() {
+    let world = World::open().await;
+    world.clock.set(LONG_AGO);
+    let one = Workers::start(world.app.clone(), Arc::clone(&world.poked)).await.unwrap();
+    let another = Workers::start(world.app.clone(), Arc::clone(&world.poked)).await.unwrap();
+    until("retention is done", async || done(&world, "retention").await > 0).await;
+    until("a sweep is done", async || done(&world, "sweep").await > 0).await;
+    for queue in ["retention", "sweep", "dead_endpoints"] {
+        let jobs = world.count(world.jobs_table(), &format!("job_type = '{queue}'")).await;
+        assert_eq!(jobs, 1, "{queue}: one for a slot of the standing clock");
+    }
+    one.stop().await;
+    another.stop().await;
 }

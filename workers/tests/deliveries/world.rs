@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use yunling_app::apply::{self, Options};
@@ -20,7 +21,7 @@ use yunling_store::audit::{self, AuditEntry};
 use yunling_store::deliveries::platform_side::DeliveryAttempt;
 use yunling_store::deliveries::{self, Delivery, DeliveryState, NewDelivery};
 use yunling_store::endpoints::{self, Endpoint};
-use yunling_store::{Lane, OpenOptions, PageRequest, Store, TimeRange};
+use yunling_store::{JobPool, Lane, OpenOptions, PageRequest, Store, TimeRange, test_database};
 use yunling_workers::{Deliveries, DeliverySettings};
 
 pub(crate) const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
@@ -99,11 +100,14 @@ impl World {
     pub(crate) async fn open() -> Self {
         static PACKS: LazyLock<Packs> = LazyLock::new(|| Packs::load(None).unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let settings = "node: \"10000\"\ndata_dir: ./data\ndatabase: { url: \"sqlite://./data/y.db\" }\n\
-            http: { listen: \"127.0.0.1:8080\" }\nsip: { listen: [\"udp:127.0.0.1:5060\"] }\n\
-            rtp: { address: 127.0.0.1, ports: 20000-20999 }\n\
-            callbacks: { allow: [\"127.0.0.0/8\"] }\n";
-        let settings = Settings::from_text("yunling.yaml", settings, folder.path()).unwrap();
+        let url = test_database::fresh(folder.path()).await;
+        let settings = format!(
+            "node: \"10000\"\ndata_dir: ./data\ndatabase: {{ url: \"{url}\" }}\n\
+             http: {{ listen: \"127.0.0.1:8080\" }}\nsip: {{ listen: [\"udp:127.0.0.1:5060\"] }}\n\
+             rtp: {{ address: 127.0.0.1, ports: 20000-20999 }}\n\
+             callbacks: {{ allow: [\"127.0.0.0/8\"] }}\n"
+        );
+        let settings = Settings::from_text("yunling.yaml", &settings, folder.path()).unwrap();
         let store = Store::open(&settings.database.url, OpenOptions::default()).await.unwrap();
         let random = Arc::new(CountingRandom::default());
         let keyring = Keyring::open(folder.path(), &*random).unwrap();
@@ -218,31 +222,68 @@ impl World {
     /// Makes every application's secret unreadable, as under another key. Gives the documents as
     /// they were.
     pub(crate) async fn damage_secrets(&self) -> Vec<(String, String)> {
-        let pool = self.app.store().sqlite_pool().unwrap();
-        let docs: Vec<(String, String)> = sqlx::query_as(
-            "SELECT key, CAST(doc AS TEXT) FROM resource WHERE kind = 'application'",
-        )
-        .fetch_all(&pool)
-        .await
-        .unwrap();
-        let damaged = docs.iter().map(|(key, doc)| {
+        let keys = self.texts("SELECT key FROM resource WHERE kind = 'application'").await;
+        let mut docs = Vec::new();
+        let mut damaged = Vec::new();
+        for key in keys {
+            let sql = format!(
+                "SELECT CAST(doc AS TEXT) FROM resource WHERE kind = 'application' AND key = '{key}'"
+            );
+            let doc: serde_json::Value = serde_json::from_str(&self.texts(&sql).await[0]).unwrap();
+            let doc = doc.to_string();
             let (head, sealed) = doc.split_once("\"sealed\":\"").expect("it has a secret");
             let (sealed, tail) = sealed.split_once('"').expect("it ends");
             let sealed: String = sealed.chars().rev().collect();
-            (key.clone(), format!("{head}\"sealed\":\"{sealed}\"{tail}"))
-        });
-        self.restore_secrets(damaged.collect()).await;
+            damaged.push((key.clone(), format!("{head}\"sealed\":\"{sealed}\"{tail}")));
+            docs.push((key, doc));
+        }
+        self.restore_secrets(damaged).await;
         docs
     }
 
     pub(crate) async fn restore_secrets(&self, docs: Vec<(String, String)>) {
-        let pool = self.app.store().sqlite_pool().unwrap();
         for (key, doc) in docs {
-            let sql = "UPDATE resource SET doc = ?1 WHERE kind = 'application' AND key = ?2";
-            let changed = sqlx::query(sql).bind(doc).bind(key).execute(&pool).await.unwrap();
-            assert_eq!(changed.rows_affected(), 1);
+            let doc = doc.replace('\'', "''");
+            let sql = format!(
+                "UPDATE resource SET doc = '{doc}' WHERE kind = 'application' AND key = '{key}'"
+            );
+            assert_eq!(self.execute(&sql).await, 1);
         }
         self.app.reload().await.unwrap();
+    }
+
+    /// Carries out a statement behind the product's back. Gives how many rows it changed.
+    pub(crate) async fn execute(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.app.store().job_pool() {
+            JobPool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+            JobPool::Postgres(pool) => {
+                sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
+            }
+        }
+    }
+
+    /// The texts in a query's only column.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.app.store().job_pool() {
+            JobPool::Sqlite(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+            JobPool::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        }
+    }
+
+    /// How many rows of a table there are with this condition.
+    pub(crate) async fn count(&self, table: &str, condition: &str) -> i64 {
+        let sql = format!("SELECT CAST(COUNT(*) AS TEXT) FROM {table} WHERE {condition}");
+        self.texts(&sql).await[0].parse().unwrap()
+    }
+
+    /// The job library's table.
+    pub(crate) fn jobs_table(&self) -> &'static str {
+        match self.app.store().job_pool() {
+            JobPool::Sqlite(_) => "Jobs",
+            JobPool::Postgres(_) => "apalis.jobs",
+        }
     }
 
     /// The row of an address's receiver.

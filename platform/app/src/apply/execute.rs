@@ -5,17 +5,17 @@ use super::plan::{Action, Plan, Problem, Put, Step, Write};
 use super::report::{Minted, Report};
 use super::stored::{SealedSecret, StoredSecret, seal_place};
 use crate::directory::current_rows;
-use crate::documents::{DocumentFile, ResourceKind, SecretName};
+use crate::documents::{DocumentFile, MediaDoc, ResourceKind, SecretName};
+use crate::import_media;
 use crate::principal::Operator;
 use crate::secrets::{ApiKey, PasswordHash, Plain, WebhookSecret};
 use crate::{App, Refusal};
 use yunling_domain::{AccountId, Micros};
 use yunling_store::audit::AuditEntry;
 use yunling_store::credentials::{Credential, CredentialKind};
-use yunling_store::media_blobs::MediaBlob;
 use yunling_store::resources::NewResource;
 use yunling_store::{
-    DatabaseTransaction, Lane, StoreError, audit, credentials, media_blobs, resources,
+    DatabaseTransaction, Lane, StoreError, audit, credentials, media_blobs, resources, trunk_states,
 };
 
 /// Somebody else may change the configuration between the plan and its transaction so often.
@@ -97,40 +97,33 @@ pub async fn apply(
     Err(ApplyError::Moving)
 }
 
-/// Encodes the media files that the database does not have; one that is no audio is a problem.
+/// Takes in the media files that the database does not have; one that is no audio is a problem.
 async fn encode_media(app: &App, plan: &mut Plan) -> Result<(), StoreError> {
     for step in &mut plan.steps {
         let Some(Write::Put(put)) = &mut step.write else {
             continue;
         };
-        let Some(sha256) = put.row.fields.get("sha256").and_then(|sha256| sha256.as_str()) else {
+        if step.kind != ResourceKind::Media {
+            continue;
+        }
+        let Ok(doc) = serde_json::from_value::<MediaDoc>(put.row.fields.clone().into()) else {
             continue;
         };
-        if step.kind != ResourceKind::Media
-            || media_blobs::exists(app.store().reader(), sha256).await?
-        {
+        let stored_name = doc.stored_name();
+        if media_blobs::exists(app.store().reader(), &stored_name).await? {
             continue;
         }
         let outcome = match put.blob.clone() {
-            Some(bytes) => tokio::task::spawn_blocking(move || {
-                let imported =
-                    yunling_assets::import_wav(&bytes).map_err(|error| error.to_string())?;
-                let blob = MediaBlob {
-                    original: bytes.to_vec(),
-                    alaw: imported.alaw.to_vec(),
-                    ulaw: imported.ulaw.to_vec(),
-                    ms: u32::try_from(imported.duration_ms).unwrap_or(u32::MAX),
-                };
-                Ok((blob, imported.warnings))
-            })
-            .await
-            .unwrap_or_else(|_| Err("reading it failed for a fault of ours".to_owned())),
+            Some(bytes) => {
+                let imported = import_media::run(app, bytes, doc.level()).await;
+                imported.map_err(|error| error.to_string())
+            }
             None => Err("its bytes are needed: they are not in the database yet".to_owned()),
         };
         match outcome {
-            Ok((blob, warnings)) => {
-                put.media = Some(blob);
-                step.notes.extend(warnings);
+            Ok((blob, report)) => {
+                put.media = Some((stored_name, blob));
+                step.notes.extend(report.warnings.into_iter().map(|warning| warning.text));
             }
             Err(problem) => {
                 plan.problems.push(Problem { at: format!("{}.file", put.origin), problem });
@@ -145,12 +138,12 @@ async fn encode_media(app: &App, plan: &mut Plan) -> Result<(), StoreError> {
 async fn store_media(app: &App, plan: &mut Plan) -> Result<(), StoreError> {
     for step in &mut plan.steps {
         if let Some(Write::Put(put)) = &mut step.write
-            && let Some(blob) = put.media.take()
+            && let Some((stored_name, blob)) = put.media.take()
         {
             app.store()
                 .writer()
                 .write_patiently(Lane::Bulk, move |tx| {
-                    Box::pin(async move { media_blobs::put(tx, blob).await.map(drop) })
+                    Box::pin(async move { media_blobs::put(tx, &stored_name, blob).await })
                 })
                 .await?;
         }
@@ -326,6 +319,10 @@ async fn carry_out(
         }
         Change::Delete { kind, account, key } => {
             resources::delete(tx, kind.as_str(), account, key).await?;
+            if *kind == ResourceKind::Trunk {
+                // A later trunk of the same name is another one.
+                trunk_states::resume(tx, key).await?;
+            }
             if *kind == ResourceKind::Account {
                 let account = AccountId::new(account.as_str());
                 for credential in credentials::list(tx, &account).await? {

@@ -136,3 +136,50 @@ async fn minted_secrets_are_told_once_and_never_in_a_report() {
     let again = world.apply("accounts: [{ sid: a, applications: [{ sid: x }] }]\n").await.unwrap();
     assert!(again.minted.is_empty());
 }
+
+#[tokio::test]
+async fn every_format_of_recordings_comes_by_documents_and_keeps_what_the_api_changed() {
+    use crate::upload_media::{self, Condition, Upload};
+    let world = World::empty().await;
+    let mp3: &[u8] = include_bytes!("../../../assets/tests/fixtures/speech.mp3");
+    std::fs::write(world.folder.path().join("hello.mp3"), mp3).unwrap();
+    let document = |file: &str| {
+        format!(
+            "set: tenant\naccounts: [{{ sid: a, applications: [{{ sid: b, media: [{{ name: x, {file} }}] }}] }}]\n"
+        )
+    };
+    let sha256 = || {
+        let directory = world.app.directory();
+        let application = directory.application(&AccountId::new("a"), &ApplicationId::new("b"));
+        application.unwrap().media["x"].sha256.to_string()
+    };
+    let report = world.apply(&document("file: hello.mp3")).await.unwrap();
+    assert!(report.to_string().contains("2 channels were mixed"), "{report}");
+    let normalised = sha256();
+    assert_eq!(normalised, media_blobs::content_name(mp3));
+    let said = world.apply(&document("file: hello.mp3, normalise: true")).await.unwrap();
+    assert!(said.plan.is_empty(), "what is so anyway is no change: {said}");
+    world.apply(&document("file: hello.mp3, normalise: false")).await.unwrap();
+    assert_ne!(sha256(), normalised, "the same file at another level is other audio");
+
+    // What is wrong with a file stands at its field.
+    std::fs::write(world.folder.path().join("short.mp3"), &mp3[..5000]).unwrap();
+    let error = world.apply(&document("file: short.mp3")).await.unwrap_err();
+    let ApplyError::Problems(plan) = error else { panic!("the file is cut short") };
+    assert!(plan.problems[0].at.ends_with("media[0].file"), "{plan}");
+    assert!(plan.problems[0].problem.contains("cut short"), "{plan}");
+
+    // Changed by the API, it stays so for as long as the file does not change.
+    let caller = Operator::proven("test").in_account(AccountId::new("a"));
+    let upload = Upload {
+        application: ApplicationId::new("b"),
+        name: "x".to_owned(),
+        bytes: crate::fakes::tone_wav().into(),
+        level: yunling_assets::Level::Normalised,
+        condition: Condition::Whatever,
+    };
+    upload_media::run(&world.app, &caller, upload).await.unwrap();
+    let uploaded = sha256();
+    world.apply(&document("file: hello.mp3, normalise: false")).await.unwrap();
+    assert_eq!(sha256(), uploaded);
+}

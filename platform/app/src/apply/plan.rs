@@ -119,8 +119,9 @@ pub(crate) struct Put {
     pub(crate) new_secrets: Vec<(SecretName, Option<Plain>)>,
     /// The bytes of a media file.
     pub(crate) blob: Option<Arc<[u8]>>,
-    /// The same, encoded; absent where the database has it already.
-    pub(crate) media: Option<MediaBlob>,
+    /// The same, taken in, and under which name it is to be stored; absent where the database has it
+    /// already.
+    pub(crate) media: Option<(String, MediaBlob)>,
     /// Where it was written.
     pub(crate) origin: Origin,
 }

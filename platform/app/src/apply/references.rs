@@ -51,6 +51,9 @@ pub(super) fn dangling(
                 texts(fields.get("applications"))
                     .for_each(|sid| needs(ResourceKind::Application, account, sid));
             }
+            ResourceKind::Route => {
+                texts(fields.get("trunks")).for_each(|trunk| needs(ResourceKind::Trunk, "", trunk));
+            }
             ResourceKind::Media => {
                 let sid = key.split_once('/').map_or(*key, |(sid, _)| sid);
                 needs(ResourceKind::Application, account, sid);

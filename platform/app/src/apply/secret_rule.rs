@@ -23,7 +23,7 @@ pub(super) const fn secrets_of(kind: ResourceKind) -> &'static [(SecretName, Rul
         ResourceKind::Account => &[(SecretName::Token, Rule::Initial { minted: true })],
         ResourceKind::User => &[(SecretName::Password, Rule::Initial { minted: false })],
         ResourceKind::Application => &[(SecretName::WebhookSecret, Rule::Initial { minted: true })],
-        ResourceKind::CallerId | ResourceKind::Media => &[],
+        ResourceKind::Route | ResourceKind::CallerId | ResourceKind::Media => &[],
     }
 }
 

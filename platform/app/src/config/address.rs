@@ -108,6 +108,8 @@ pub enum SipTransport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream inside TLS.
+    Tls,
 }
 
 impl SipTransport {
@@ -116,6 +118,7 @@ impl SipTransport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         }
     }
 }
@@ -127,7 +130,8 @@ impl FromStr for SipTransport {
         match text.to_ascii_lowercase().as_str() {
             "udp" => Ok(Self::Udp),
             "tcp" => Ok(Self::Tcp),
-            _ => Err(format!("expected udp or tcp, found {text:?}")),
+            "tls" => Ok(Self::Tls),
+            _ => Err(format!("expected udp, tcp or tls, found {text:?}")),
         }
     }
 }
@@ -167,6 +171,14 @@ impl FromStr for SipListen {
 /// Reads `127.0.0.1:8080` for a field.
 pub(super) fn socket_address<'de, D: Deserializer<'de>>(reader: D) -> Result<SocketAddr, D::Error> {
     Parsed::<Address<SocketAddr>>::deserialize(reader).map(|parsed| parsed.0.0)
+}
+
+/// Reads a list of `127.0.0.1:8080` for a field that may be absent.
+pub(super) fn some_socket_addresses<'de, D: Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<Vec<SocketAddr>>, D::Error> {
+    let parsed = Option::<Vec<Parsed<Address<SocketAddr>>>>::deserialize(reader)?;
+    Ok(parsed.map(|list| list.into_iter().map(|parsed| parsed.0.0).collect()))
 }
 
 /// Reads `127.0.0.1` for a field.
@@ -239,7 +251,7 @@ mod tests {
         {
             assert!(text.parse::<PortRange>().is_err(), "{text:?}");
         }
-        for text in ["127.0.0.1:5060", "udp:localhost:5060", "tls:127.0.0.1:5061", "udp:127.0.0.1"]
+        for text in ["127.0.0.1:5060", "udp:localhost:5060", "sctp:127.0.0.1:5061", "udp:127.0.0.1"]
         {
             assert!(text.parse::<SipListen>().is_err(), "{text:?}");
         }

@@ -1,7 +1,7 @@
 //! Reading `yunling.yaml`: text → settings whose paths are whole and whose numbers are possible.
 
-use super::Settings;
-use crate::yaml::{self, FieldPath, FileError};
+use super::{Settings, SipListen, SipTransport};
+use crate::yaml::{self, FieldPath, FileError, Parsed};
 use std::path::{Path, PathBuf};
 
 impl Settings {
@@ -31,6 +31,11 @@ impl Settings {
         if let Some(packs) = &mut settings.speech.packs {
             *packs = from_folder(folder, packs);
         }
+        if let Some(tls) = &mut settings.sip.tls {
+            for file in [&mut tls.certificate, &mut tls.key] {
+                *file = from_folder(folder, file);
+            }
+        }
         settings.database.url = database_url(folder, &settings.database.url);
         match settings.impossible() {
             Some((path, problem)) => Err(FileError::at(name, text, &path, problem)),
@@ -51,7 +56,28 @@ impl Settings {
         if self.sip.listen.is_empty() {
             return Some((field("sip", "listen"), "expected at least one listener".to_owned()));
         }
-        let numbers: [(&str, &str, u64, u64, u64); 14] = [
+        let over_tls = |listen: &Parsed<SipListen>| listen.0.transport == SipTransport::Tls;
+        if self.sip.tls.is_none() && self.sip.listen.iter().any(over_tls) {
+            let problem = "expected sip.tls with certificate and key for the tls: listener";
+            return Some((field("sip", "listen"), problem.to_owned()));
+        }
+        if self.sip.dns.as_ref().is_some_and(Vec::is_empty) {
+            let problem = "expected at least one name server, or the key left out";
+            return Some((field("sip", "dns"), problem.to_owned()));
+        }
+        if let Some(problem) = self.telemetry.impossible() {
+            let (key, problem) = problem;
+            return Some((field("telemetry", key), problem));
+        }
+        let flood = self.sip.flood;
+        let limits = [("per_source_per_s", flood.per_source_per_s), ("burst", flood.burst)];
+        if let Some((key, found)) =
+            limits.into_iter().find(|(_, value)| !(1..=1_000_000).contains(value))
+        {
+            let problem = format!("expected 1 to 1000000, found {found}");
+            return Some((field("sip", "flood").key(key), problem));
+        }
+        let numbers: [(&str, &str, u64, u64, u64); 19] = [
             ("callbacks", "max_in_flight", self.callbacks.max_in_flight.into(), 1, 100_000),
             (
                 "callbacks",
@@ -72,6 +98,11 @@ impl Settings {
             ("speech", "gap_ms", self.speech.gap_ms.into(), 0, 5_000),
             ("speech", "replay_gap_ms", self.speech.replay_gap_ms.into(), 0, 10_000),
             ("speech", "media_cache_mib", self.speech.media_cache_mib.into(), 1, 1 << 20),
+            ("media", "max_upload_mib", self.media.max_upload_mib.into(), 1, 1_024),
+            ("media", "max_length_s", self.media.max_length_s.into(), 1, 3_600),
+            ("sip_trace", "ring_mib", self.sip_trace.ring_mib.into(), 0, 1 << 16),
+            ("sip_trace", "sample_percent", self.sip_trace.sample_percent.into(), 0, 100),
+            ("sip_trace", "keep_days", self.sip_trace.keep_days.into(), 1, 3_650),
         ];
         numbers.into_iter().find(|(_, _, value, least, most)| !(least..=most).contains(&value)).map(
             |(outer, inner, value, least, most)| {
@@ -153,9 +184,16 @@ resources: ["./tenant.yaml", "/etc/yunling/more.yaml"]
             ("127.0.0.0/8", "127.0.0.0/64"),
             ("[\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]", "[]"),
             ("sqlite://./data/yunling.db", "mysql://x"),
+            ("\"tcp:127.0.0.1:5060\"] }", "\"tls:127.0.0.1:5061\"] }"),
+            ("\"tcp:127.0.0.1:5060\"] }", "\"tcp:127.0.0.1:5060\"], dns: [] }"),
+            ("\"tcp:127.0.0.1:5060\"] }", "\"tcp:127.0.0.1:5060\"], dns: [\"dns.example\"] }"),
             ("callbacks: {", "calls: { ring_ms: 10 }\ncallbacks: {"),
             ("callbacks: {", "zone: Asia/Peking\ncallbacks: {"),
             ("callbacks: {", "log: { format: xml }\ncallbacks: {"),
+            ("callbacks: {", "sip_trace: { keep: some }\ncallbacks: {"),
+            ("callbacks: {", "sip_trace: { sample_percent: 101 }\ncallbacks: {"),
+            ("callbacks: {", "telemetry: { otlp: \"grpc://c:4317\" }\ncallbacks: {"),
+            ("callbacks: {", "telemetry: { sample_ratio: 1.5 }\ncallbacks: {"),
         ];
         let told: Vec<String> = swaps
             .iter()

@@ -5,15 +5,25 @@
 mod address;
 mod calls;
 mod load;
+mod media;
+mod sip_trace;
+mod telemetry;
 
 pub use address::{Cidr, PortRange, SipListen, SipTransport};
 pub use calls::{Calls, QueueMaxWait};
+pub use media::Media;
+pub use sip_trace::{Keep, SipTraceRule};
+pub use telemetry::Telemetry;
 
 use crate::yaml::{Parsed, Zone};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use yunling_domain::NodeNumber;
+use yunling_domain::{Micros, NodeNumber};
+use yunling_store::{Copies, Migrate, OpenOptions};
+
+/// Where copies of the database go that are taken before migrations, in the data folder.
+pub const BACKUPS: &str = "backups";
 
 /// Everything that `yunling.yaml` can say.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,9 +53,18 @@ pub struct Settings {
     /// How text is spoken.
     #[serde(default)]
     pub speech: Speech,
+    /// What tenants may put into their media libraries.
+    #[serde(default)]
+    pub media: Media,
     /// The log on standard error.
     #[serde(default)]
     pub log: Log,
+    /// Which conversations' SIP messages are kept.
+    #[serde(default)]
+    pub sip_trace: SipTraceRule,
+    /// Traces for an OpenTelemetry collector.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// The zone of the stamps inside identifiers, and of accounts that name none.
     #[serde(default = "shanghai")]
     pub zone: Zone,
@@ -61,6 +80,27 @@ fn shanghai() -> Zone {
 pub struct Database {
     /// `sqlite://./data/yunling.db`, or `postgres://user@host/db`.
     pub url: String,
+    /// Who brings the schema up to date: every start, or the operator with `yunling migrate`.
+    #[serde(default)]
+    pub migrate: Migration,
+    /// Whether a SQLite database is copied into `data_dir/backups` before a migration changes it.
+    #[serde(default = "yes")]
+    pub copy_before_migration: bool,
+}
+
+/// `database.migrate`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Migration {
+    /// At the start.
+    #[default]
+    Automatic,
+    /// Only by command; a start refuses a schema that is behind.
+    Manual,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `http:`
@@ -78,11 +118,45 @@ pub struct Http {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    /// `udp:127.0.0.1:5060`, `tcp:…`; not empty.
+    /// `udp:127.0.0.1:5060`, `tcp:…`, `tls:…`; not empty.
     pub listen: Vec<Parsed<SipListen>>,
     /// The address that peers are told to answer to, where it is not the one listened on.
     #[serde(default, deserialize_with = "address::some_ip_address")]
     pub public_address: Option<IpAddr>,
+    /// Name servers that trunks' names are asked of, `127.0.0.1:53`; absent: those of the system.
+    #[serde(default, deserialize_with = "address::some_socket_addresses")]
+    pub dns: Option<Vec<SocketAddr>>,
+    /// Whom listeners for TLS show themselves as.
+    pub tls: Option<SipTls>,
+    /// How much one stranger may send.
+    #[serde(default)]
+    pub flood: Flood,
+}
+
+/// `sip.tls:` — PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SipTls {
+    /// Our certificate, and behind it those that lead to its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// `sip.flood:` — for each IPv4 address, and each IPv6 network of 64 bits, that we do not deal with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flood {
+    /// Messages a second, over time; a new connection counts as ten.
+    pub per_source_per_s: u32,
+    /// Messages at once.
+    pub burst: u32,
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self { per_source_per_s: 50, burst: 100 }
+    }
 }
 
 /// `rtp:`
@@ -179,6 +253,21 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// How the database is opened by a node that starts at `now`.
+    pub fn open_options(&self, now: Micros) -> OpenOptions {
+        let migrate = match self.database.migrate {
+            Migration::Automatic => Migrate::Automatic,
+            Migration::Manual => Migrate::Manual,
+        };
+        OpenOptions { migrate, copies: self.copies(now), ..OpenOptions::default() }
+    }
+
+    /// Where a copy goes that is taken before a migration; none where the operator wants none.
+    pub fn copies(&self, now: Micros) -> Option<Copies> {
+        let folder = self.data_dir.join(BACKUPS);
+        self.database.copy_before_migration.then_some(Copies { folder, now })
+    }
+
     /// The base of links that go out, without a slash at its end.
     pub fn public_url(&self) -> String {
         match &self.http.public_url {

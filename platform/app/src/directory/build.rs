@@ -2,24 +2,32 @@
 //! release, damaged, sealed under a lost key) is left out and told in the log: one tenant's fault
 //! never stops the others.
 
-use super::{Account, Application, Credential, Directory, MediaRef, Trunk, TrunkLogin};
+use super::{Account, Application, Credential, Directory, MediaRef, RegisterAs, Trunk, TrunkLogin};
 use crate::apply::{StoredDoc, StoredSecret, seal_place};
 use crate::documents::{
     AccountDoc, AccountStatus, ApplicationDoc, CallerIdDoc, CodecName, IdentityName, Limits,
-    MediaDoc, ResourceKind, SecretName, TrunkDoc,
+    MediaDoc, ReliableName, ResourceKind, RouteDoc, SecretName, TrunkDoc,
 };
 use crate::secrets::{Keyring, Plain, TokenHash, WebhookSecret};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use yunling_domain::policy::{CallerIdFacts, voice_destinations};
+use yunling_domain::policy::{CallerIdFacts, RouteTable, voice_destinations};
 use yunling_domain::{AccountId, ApplicationId, NumberFormat, admission};
+use yunling_store::trunk_states::Draining;
+
+/// How often a trunk is asked for a sign of life, where it does not say.
+const USUAL_PROBE_S: u32 = 30;
+/// How long a registration shall hold, where the trunk does not say.
+const USUAL_EXPIRES_S: u32 = 3_600;
 
 /// What the snapshot is made of, besides the documents.
 pub(crate) struct Ingredients<'a> {
     /// The stored configuration's version.
     pub(crate) version: i64,
+    /// The trunks that are being drained; of those that are not configured here too.
+    pub(crate) draining: Vec<Draining>,
     /// The credentials that are not revoked.
     pub(crate) credentials: Vec<(TokenHash, Credential)>,
     pub(crate) keyring: &'a Keyring,
@@ -37,6 +45,12 @@ pub(crate) fn build(docs: &[StoredDoc], ingredients: Ingredients<'_>) -> Directo
             directory.trunks.insert(Arc::clone(&trunk.name), Arc::new(trunk));
         }
     }
+    let drained = ingredients.draining.iter().filter_map(|draining| {
+        let (name, _) = directory.trunks.get_key_value(draining.trunk.as_str())?;
+        Some((Arc::clone(name), draining.clone()))
+    });
+    directory.draining = drained.collect();
+    directory.routes = routes(docs);
     let mut children = Children::of(docs);
     for stored in of_kind(docs, ResourceKind::Account) {
         let Some(doc) = read::<AccountDoc>(stored) else {
@@ -47,6 +61,14 @@ pub(crate) fn build(docs: &[StoredDoc], ingredients: Ingredients<'_>) -> Directo
         directory.accounts.insert(id, Arc::new(account));
     }
     directory
+}
+
+fn routes(docs: &[StoredDoc]) -> RouteTable {
+    let routes = of_kind(docs, ResourceKind::Route).filter_map(read::<RouteDoc>);
+    RouteTable::new(
+        routes
+            .map(|route| (route.prefix.0, route.trunks.iter().map(ToString::to_string).collect())),
+    )
 }
 
 fn of_kind(docs: &[StoredDoc], kind: ResourceKind) -> impl Iterator<Item = &StoredDoc> {
@@ -95,11 +117,15 @@ impl<'a> Children<'a> {
                         continue;
                     };
                     let doc = read::<MediaDoc>(stored).map(|doc| {
-                        (doc.name.as_str().to_owned(), MediaRef { sha256: doc.sha256.into() })
+                        let sha256 = doc.stored_name().into();
+                        (doc.name.as_str().to_owned(), MediaRef { sha256 })
                     });
                     children.media.entry((account, appid)).or_default().extend(doc);
                 }
-                ResourceKind::Trunk | ResourceKind::Account | ResourceKind::User => {}
+                ResourceKind::Trunk
+                | ResourceKind::Route
+                | ResourceKind::Account
+                | ResourceKind::User => {}
             }
         }
         for lines in children.caller_ids.values_mut() {
@@ -193,7 +219,7 @@ fn caller_id(
             .trunks
             .iter()
             .map(|name| name.as_str())
-            .filter(|name| trunks.contains_key(*name))
+            .filter(|name| trunks.get(*name).is_some_and(|trunk| trunk.enabled))
             .map(str::to_owned)
             .collect(),
     }
@@ -201,11 +227,9 @@ fn caller_id(
 
 fn trunk(stored: &StoredDoc, keyring: &Keyring) -> Option<Trunk> {
     let doc: TrunkDoc = read(stored)?;
-    if doc.enabled == Some(false) {
-        return None;
-    }
     let password = opened(stored, SecretName::Password, keyring).into_iter().next();
     let login = doc.username.as_ref().zip(password);
+    let register = register_as(&doc);
     Some(Trunk {
         name: doc.name.as_str().into(),
         host: doc.uri.host.clone(),
@@ -219,10 +243,24 @@ fn trunk(stored: &StoredDoc, keyring: &Keyring) -> Option<Trunk> {
         home_area: doc.home_area.as_ref().map(ToString::to_string),
         login: login
             .map(|(username, password)| TrunkLogin { username: username.to_string(), password }),
-        register: doc.register.unwrap_or(false),
+        enabled: doc.enabled.unwrap_or(true),
+        register,
+        probe_s: Some(doc.probe_s.map_or(USUAL_PROBE_S, |probe| probe.get())).filter(|s| *s > 0),
+        tls: doc.tls,
+        from_domain: doc.from_domain.as_ref().map(ToString::to_string),
+        session_timer: doc.session_timer,
+        reliable: doc.reliable.unwrap_or(ReliableName::Supported),
         identity: doc.identity.unwrap_or(IdentityName::PAssertedIdentity),
         codecs: doc.codecs.unwrap_or_else(|| vec![CodecName::Pcma, CodecName::Pcmu]),
     })
+}
+
+fn register_as(doc: &TrunkDoc) -> Option<RegisterAs> {
+    let named = doc.register_user.as_ref().map(ToString::to_string);
+    let user = named.or_else(|| doc.username.as_ref().map(ToString::to_string));
+    let expires_s = doc.register_expires_s.map_or(USUAL_EXPIRES_S, |expires| expires.get());
+    doc.register.unwrap_or(false).then_some(())?;
+    Some(RegisterAs { user: user?, expires_s })
 }
 
 fn webhook_secrets(stored: &StoredDoc, keyring: &Keyring) -> Vec<WebhookSecret> {

@@ -7,13 +7,17 @@ mod model;
 mod read;
 
 pub use media_cache::{Audio, MediaCache};
-pub use model::{Account, Application, Credential, CredentialKind, MediaRef, Trunk, TrunkLogin};
+pub use model::{
+    Account, Application, Credential, CredentialKind, MediaRef, RegisterAs, Trunk, TrunkLogin,
+};
 pub(crate) use read::{current_rows, read, stored_version};
 
 use crate::secrets::TokenHash;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use yunling_domain::policy::RouteTable;
 use yunling_domain::{AccountId, ApplicationId};
+use yunling_store::trunk_states::Draining;
 
 /// One snapshot.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub struct Directory {
     accounts: HashMap<AccountId, Arc<Account>>,
     credentials: HashMap<TokenHash, Credential>,
     trunks: BTreeMap<Arc<str>, Arc<Trunk>>,
+    draining: BTreeMap<Arc<str>, Draining>,
+    routes: RouteTable,
 }
 
 impl Directory {
@@ -59,13 +65,23 @@ impl Directory {
         self.credentials.get(hash)
     }
 
-    /// A trunk.
+    /// A trunk, disabled or not.
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.get(name)
     }
 
-    /// Every trunk, by name.
+    /// Every trunk, by name, the disabled ones too.
     pub fn trunks(&self) -> impl Iterator<Item = &Arc<Trunk>> {
         self.trunks.values()
+    }
+
+    /// The trunks that are being drained, by name.
+    pub fn draining(&self) -> &BTreeMap<Arc<str>, Draining> {
+        &self.draining
+    }
+
+    /// Which trunks carry calls to which numbers.
+    pub fn routes(&self) -> &RouteTable {
+        &self.routes
     }
 }

@@ -1,5 +1,6 @@
-use crate::config::SipTransport;
-use crate::documents::{CodecName, IdentityName};
+use crate::documents::{
+    CodecName, IdentityName, ReliableName, SessionTimerDoc, TlsDoc, TrunkTransport,
+};
 use crate::principal::Scope;
 use crate::secrets::{Plain, WebhookSecret};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -90,10 +91,12 @@ pub struct Trunk {
     pub name: Arc<str>,
     /// Host name or address, IPv6 without brackets.
     pub host: String,
-    /// Port.
-    pub port: u16,
+    /// Port; absent: as the host name's SRV records say.
+    pub port: Option<u16>,
     /// How to reach it.
-    pub transport: SipTransport,
+    pub transport: TrunkTransport,
+    /// Whether calls may take it.
+    pub enabled: bool,
     /// How many calls it takes.
     pub limits: Limits,
     /// How it wants numbers.
@@ -102,12 +105,43 @@ pub struct Trunk {
     pub home_area: Option<String>,
     /// What to answer its challenges with.
     pub login: Option<TrunkLogin>,
-    /// Whether we register with it.
-    pub register: bool,
+    /// As whom we register with it, where we do.
+    pub register: Option<RegisterAs>,
+    /// How often it is asked for a sign of life, seconds; absent: never.
+    pub probe_s: Option<u32>,
+    /// Whose certificates are believed, over TLS; absent: those that the system trusts.
+    pub tls: Option<TlsDoc>,
+    /// The domain of From; absent: our own address.
+    pub from_domain: Option<String>,
+    /// Session timers; absent: the usual ones.
+    pub session_timer: Option<SessionTimerDoc>,
+    /// Whether provisional responses are acknowledged.
+    pub reliable: ReliableName,
     /// The header that carries the caller's number besides From.
     pub identity: IdentityName,
     /// Codecs to offer, best first.
     pub codecs: Vec<CodecName>,
+}
+
+impl Trunk {
+    /// Whether what is known of the other one's life holds for this one: the same place, reached as
+    /// the same user.
+    pub(crate) fn reaches_the_same(&self, other: &Self) -> bool {
+        let place = |trunk: &Self| (trunk.host.clone(), trunk.port, trunk.transport);
+        place(self) == place(other)
+            && self.register == other.register
+            && self.login == other.login
+            && self.probe_s.is_some() == other.probe_s.is_some()
+    }
+}
+
+/// How we register with a trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterAs {
+    /// The user part of the address that is registered.
+    pub user: String,
+    /// How long a registration shall hold, seconds.
+    pub expires_s: u32,
 }
 
 /// A trunk's digest user.

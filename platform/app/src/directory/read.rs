@@ -7,7 +7,7 @@ use crate::apply::StoredDoc;
 use crate::principal::Scope;
 use crate::secrets::TokenHash;
 use std::collections::BTreeSet;
-use yunling_store::{StoreError, credentials, resources};
+use yunling_store::{StoreError, credentials, resources, trunk_states};
 
 /// The version of the stored configuration.
 pub(crate) async fn stored_version(app: &App) -> Result<i64, StoreError> {
@@ -33,8 +33,10 @@ pub(crate) async fn current_rows(app: &App) -> Result<(i64, Vec<StoredDoc>), Sto
 pub(crate) async fn read(app: &App) -> Result<Directory, StoreError> {
     let (version, docs) = current_rows(app).await?;
     let credentials = credentials::platform_side::load_valid(app.store().reader()).await?;
+    let draining = trunk_states::draining(app.store().reader()).await?;
     let ingredients = Ingredients {
         version,
+        draining,
         credentials: credentials.iter().filter_map(credential).collect(),
         keyring: app.keyring(),
         zone: app.settings().zone.0,

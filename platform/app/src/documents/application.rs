@@ -1,9 +1,11 @@
 use super::initial::Initial;
 use super::{CallbackUrl, MediaName, Sid};
+use crate::import_media;
 use crate::secrets::Plain;
 use crate::yaml::{Parsed, Text};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use yunling_assets::Level;
 use yunling_domain::NumberClass;
 
 /// One application of an account. Only `sid` must be given; a webhook secret is minted where none is.
@@ -65,8 +67,11 @@ impl ApplicationDoc {
 pub struct MediaFile {
     /// What `contents` calls it.
     pub name: Parsed<MediaName>,
-    /// A WAV file.
+    /// An audio file: WAV, MP3, Ogg Vorbis or FLAC.
     pub file: PathBuf,
+    /// Whether it is brought to the usual loudness; absent: it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<bool>,
 }
 
 /// A file of the media library, as it is stored: the bytes lie apart, under their hash.
@@ -77,6 +82,24 @@ pub struct MediaDoc {
     pub name: Parsed<MediaName>,
     /// SHA-256 of the file, 64 hex digits.
     pub sha256: String,
+    /// Whether it was brought to the usual loudness; absent: it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<bool>,
+}
+
+impl MediaDoc {
+    /// How it is taken in.
+    pub(crate) fn level(&self) -> Level {
+        match self.normalise {
+            Some(false) => Level::AsItIs,
+            Some(true) | None => Level::Normalised,
+        }
+    }
+
+    /// Under which name its audio is stored.
+    pub(crate) fn stored_name(&self) -> String {
+        import_media::stored_name(&self.sha256, self.level())
+    }
 }
 
 /// A class of numbers that can be opened; emergency numbers never are.

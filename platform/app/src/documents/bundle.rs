@@ -7,7 +7,7 @@ use super::load::{MAX_MEDIA_BYTES, fields, sha256_hex};
 use super::user::unfit_password;
 use super::{
     AccountDoc, ApplicationDoc, CallerIdDoc, DocumentFile, MediaDoc, MediaName, Name, Origin,
-    Resource, ResourceKind, SecretName, Sid, TrunkDoc, UserDoc,
+    Resource, ResourceKind, RouteDoc, SecretName, Sid, TrunkDoc, UserDoc,
 };
 use crate::apply::Fields;
 use crate::secrets::{Plain, WebhookSecret};
@@ -115,7 +115,7 @@ impl WireResource {
         }
         let is_sid = |text: &str| text.parse::<Sid>().is_ok();
         let account_fits = match self.kind {
-            ResourceKind::Trunk => self.account.is_empty(),
+            ResourceKind::Trunk | ResourceKind::Route => self.account.is_empty(),
             ResourceKind::Account => self.account == self.key,
             _ => is_sid(&self.account),
         };
@@ -183,6 +183,13 @@ fn identify(
                 return Err(format!("{field}: {problem}"));
             }
             found(&trunk.name, &trunk)
+        }
+        ResourceKind::Route => {
+            let route: RouteDoc = parsed(doc)?;
+            if let Some((field, problem)) = route.inconsistency() {
+                return Err(format!("{field}: {problem}"));
+            }
+            found(&route.prefix, &route)
         }
         ResourceKind::Account => {
             let account: AccountDoc = parsed(doc)?;

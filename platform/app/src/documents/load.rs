@@ -6,8 +6,8 @@ use super::initial::{Initial, Surroundings};
 use super::resource::ResourceId;
 use super::user::unfit_password;
 use super::{
-    AccountDoc, ApplicationDoc, CallerIdDoc, MediaDoc, Name, Origin, Resource, ResourceKind,
-    SecretName, TrunkDoc, UserDoc,
+    AccountDoc, ApplicationDoc, Authorities, CallerIdDoc, MediaDoc, Name, Origin, Resource,
+    ResourceKind, RouteDoc, SecretName, TlsDoc, TrunkDoc, UserDoc,
 };
 use crate::apply::Fields;
 use crate::secrets::{Plain, WebhookSecret};
@@ -39,6 +39,8 @@ struct TenantFile {
     set: Option<Parsed<Name>>,
     #[serde(default)]
     trunks: Vec<TrunkDoc>,
+    #[serde(default)]
+    routes: Vec<RouteDoc>,
     #[serde(default)]
     accounts: Vec<AccountDoc>,
 }
@@ -96,6 +98,9 @@ pub fn read(
     for (index, trunk) in tenant.trunks.iter().enumerate() {
         taking.trunk(&FieldPath::root().key("trunks").index(index), trunk);
     }
+    for (index, route) in tenant.routes.iter().enumerate() {
+        taking.route(&FieldPath::root().key("routes").index(index), route);
+    }
     for (index, account) in tenant.accounts.iter().enumerate() {
         taking.account(&FieldPath::root().key("accounts").index(index), account);
     }
@@ -122,13 +127,34 @@ impl Taking<'_> {
             self.wrong(&at.key(field), problem);
         }
         let secrets = password.map(|secret| (SecretName::Password, secret)).into_iter().collect();
+        let mut whole = trunk.clone();
+        if let Some(tls) = &mut whole.tls {
+            self.authorities(&at.key("tls"), tls);
+        }
         self.take(
             at,
             "name",
             (ResourceKind::Trunk, "", trunk.name.as_str()),
-            fields(trunk),
+            fields(&whole),
             secrets,
         );
+    }
+
+    /// Puts the authorities' certificates into the document itself, wherever they come from.
+    fn authorities(&mut self, at: &FieldPath, tls: &mut TlsDoc) {
+        let in_place = tls.ca.as_ref().map(|ca| Plain::new(ca.as_str()));
+        let found = self.secret(at, tls.authorities(in_place.as_ref()), |text| {
+            text.expose().parse::<Authorities>().err()
+        });
+        tls.ca = found.and_then(|text| text.expose().parse().ok()).map(Parsed);
+    }
+
+    fn route(&mut self, at: &FieldPath, route: &RouteDoc) {
+        if let Some((field, problem)) = route.inconsistency() {
+            self.wrong(&at.key(field), problem);
+        }
+        let prefix = route.prefix.to_string();
+        self.take(at, "prefix", (ResourceKind::Route, "", &prefix), fields(route), Vec::new());
     }
 
     fn account(&mut self, at: &FieldPath, account: &AccountDoc) {
@@ -178,7 +204,12 @@ impl Taking<'_> {
             let Some(bytes) = self.media_bytes(&at.key("file"), &media.file) else {
                 continue;
             };
-            let doc = MediaDoc { name: media.name.clone(), sha256: sha256_hex(&bytes) };
+            let doc = MediaDoc {
+                name: media.name.clone(),
+                sha256: sha256_hex(&bytes),
+                // What is so anyway is not said, or it would be a difference.
+                normalise: media.normalise.filter(|normalise| !normalise),
+            };
             let key = format!("{sid}/{}", media.name.as_str());
             if self.take(
                 &at,
@@ -285,7 +316,7 @@ impl Taking<'_> {
 }
 
 /// The fields of a document as they are stored.
-pub(super) fn fields(doc: &impl Serialize) -> Fields {
+pub(crate) fn fields(doc: &impl Serialize) -> Fields {
     match serde_json::to_value(doc) {
         Ok(serde_json::Value::Object(fields)) => fields,
         _ => unreachable!(

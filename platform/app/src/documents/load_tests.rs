@@ -101,6 +101,100 @@ fn what_is_wrong_is_told_with_place_field_and_expectation() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+/// A certificate as far as a document looks into it.
+const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+#[test]
+fn everything_that_a_trunk_may_say_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), PEM).unwrap();
+    let text = r#"
+trunks:
+  - name: t
+    uri: sips:carrier.example
+    tls: { ca_file: ca.pem }
+    from_domain: sip.example.com
+    session_timer: { interval_s: 600, refresher: us }
+    reliable: required
+    register: true
+    register_user: "01080001000"
+    register_expires_s: 600
+    probe_s: 0
+  - { name: pinned, uri: "sip:x;transport=tls", tls: { fingerprint: FINGERPRINT }, session_timer: off }
+routes:
+  - { prefix: 0086139, trunks: [t, pinned] }
+  - { prefix: "010", trunks: [t] }
+"#;
+    let file = read_in(folder.path(), &text.replace("FINGERPRINT", &"ab".repeat(32))).unwrap();
+    let docs: Vec<_> =
+        file.resources.iter().map(|resource| (&*resource.key, &resource.doc)).collect();
+    assert_eq!(
+        serde_json::to_value(docs[0].1).unwrap(),
+        json!({
+            "name": "t", "uri": "sip:carrier.example;transport=tls", "tls": { "ca": PEM },
+            "from_domain": "sip.example.com", "reliable": "required", "register": true,
+            "session_timer": { "interval_s": 600, "min_s": 90, "refresher": "us" },
+            "register_user": "01080001000", "register_expires_s": 600, "probe_s": 0,
+        })
+    );
+    assert_eq!(docs[1].1["session_timer"], "off");
+    assert_eq!(docs[1].1["tls"], json!({ "fingerprint": "ab".repeat(32) }));
+    assert_eq!((docs[2].0, &docs[2].1["prefix"]), ("+86139", &json!("+86139")));
+    assert_eq!((docs[3].0, &docs[3].1["trunks"]), ("+8610", &json!(["t"])));
+    let travelled = DocumentFile::from_wire(file.to_wire()).unwrap();
+    assert_eq!(self::docs(&travelled), self::docs(&file));
+}
+
+#[test]
+fn what_is_wrong_with_a_trunk_or_a_route_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("no.pem"), "nothing").unwrap();
+    // (fields of a trunk, the field that is at fault, what is said)
+    let trunks = [
+        ("register_user: x", "register_user", "needs register: true"),
+        ("register_expires_s: 600", "register_expires_s", "needs register: true"),
+        ("register: true, register_user: a@b", "register_user", "without @"),
+        (
+            "register: true, username: u, register_expires_s: 59",
+            "register_expires_s",
+            "60 to 86400",
+        ),
+        ("probe_s: 3601", "probe_s", "0 to 3600"),
+        ("tls: { fingerprint: ab }", "tls.fingerprint", "64 hex digits"),
+        ("tls: { ca_file: no.pem }", "tls.ca", "expected certificates in PEM"),
+        ("tls: { ca_file: nowhere }", "tls.ca_file", "cannot be read"),
+        ("tls: { ca_env: TOKEN }", "tls.ca", "expected certificates in PEM"),
+        ("tls: {}", "tls", "transport=tls, or sips:"),
+        ("from_domain: \"a b\"", "from_domain", "expected a host name"),
+        ("session_timer: { min_s: 30 }", "session_timer", "min_s: expected 90"),
+        ("session_timer: on", "session_timer", "expected off or"),
+        ("reliable: maybe", "reliable", "unknown variant"),
+    ];
+    for (fields, field, said) in trunks {
+        let text = format!("trunks:\n  - {{ name: t, uri: \"sip:x\", {fields} }}\n");
+        let told = read_in(folder.path(), &text).unwrap_err().to_string();
+        assert!(told.contains(said), "{fields}: {told}");
+        assert!(
+            told.starts_with("conf/tenant.yaml:2:") && told.contains(&format!("trunks[0].{field}")),
+            "{fields}: {told}"
+        );
+    }
+    let routes = [
+        ("{ prefix: 1, trunks: [t] }", "routes[0].prefix", "different kinds"),
+        ("{ prefix: \"139\", trunks: [] }", "routes[0].trunks", "at least one trunk"),
+        ("{ prefix: \"139\", trunks: [t, t] }", "routes[0].trunks", "twice"),
+        (
+            "{ prefix: \"139\", trunks: [t] }, { prefix: \"+86139\", trunks: [t] }",
+            "routes[1].prefix",
+            "already",
+        ),
+    ];
+    for (route, field, said) in routes {
+        let told = read_in(folder.path(), &format!("routes: [{route}]\n")).unwrap_err().to_string();
+        assert!(told.contains(field) && told.contains(said), "{route}: {told}");
+    }
+}
+
 #[test]
 fn everything_wrong_in_a_file_is_told_at_once() {
     let text = "trunks: [{ name: t, uri: \"sip:x\", password: p }]\naccounts: [{ sid: a, token: x }, { sid: a }]\n";

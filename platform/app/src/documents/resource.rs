@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub enum ResourceKind {
     /// A carrier peer; the platform's own.
     Trunk,
+    /// Which trunks carry calls to which numbers; the platform's own. Its key is the prefix.
+    Route,
     /// A tenant.
     Account,
     /// A console user of a tenant.
@@ -25,13 +27,21 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Trunk, Self::Account, Self::User, Self::Application, Self::CallerId, Self::Media];
+    pub const ALL: [Self; 7] = [
+        Self::Trunk,
+        Self::Route,
+        Self::Account,
+        Self::User,
+        Self::Application,
+        Self::CallerId,
+        Self::Media,
+    ];
 
     /// As stored, and as plans show it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Trunk => "trunk",
+            Self::Route => "route",
             Self::Account => "account",
             Self::User => "user",
             Self::Application => "application",

@@ -6,8 +6,8 @@ mod scope;
 
 pub use basic::{AuthFailure, authenticate_basic};
 pub use scope::{
-    ManageKeys, ReadCalls, ReadDeliveries, ResendDeliveries, Scope, ScopeKind, SendNotices,
-    UnknownScope,
+    ManageKeys, ReadCalls, ReadDeliveries, ReadMedia, ResendDeliveries, Scope, ScopeKind,
+    SendNotices, UnknownScope, WriteMedia,
 };
 
 use crate::Refusal;

@@ -46,6 +46,10 @@ scopes! {
     ReadDeliveries "deliveries:read";
     /// Send callbacks again.
     ResendDeliveries "deliveries:resend";
+    /// Read media libraries and listen to them.
+    ReadMedia "media:read";
+    /// Put recordings into media libraries and take them out.
+    WriteMedia "media:write";
     /// Mint and revoke API keys.
     ManageKeys "keys:manage";
 }

@@ -8,6 +8,7 @@ use yunling_domain::{CallId, ConversationId, IdKind, Micros, RequestId};
 use yunling_store::attempts::{AttemptLane, NewAttempt};
 use yunling_store::idempotency::{Known, complete, reserve};
 use yunling_store::requests::NewRequest;
+use yunling_store::trace_contexts::platform_side::note;
 use yunling_store::{Lane, RequestKind, StoreError, attempts, requests};
 
 /// What the transaction came to.
@@ -66,6 +67,7 @@ pub(super) async fn store(
         rule: Some(passed.rule.to_owned()),
         created_at: now,
     };
+    let traceparent = envelope.traceparent;
     let key = envelope.idempotency.map(|given| {
         let answer = serde_json::to_string(&accepted).expect("two texts become JSON");
         (given.stored_key(&account.id), given.body_sha().to_owned(), answer)
@@ -84,6 +86,9 @@ pub(super) async fn store(
                 }
                 requests::insert(tx, &request).await?;
                 attempts::insert(tx, &[attempt]).await?;
+                if let Some(traceparent) = &traceparent {
+                    note(tx, request.id.as_str(), traceparent, now).await?;
+                }
                 Ok::<_, StoreError>(Stored::Accepted)
             })
         })

@@ -31,6 +31,8 @@ pub struct Envelope {
     pub api_version: String,
     /// The `Idempotency-Key` with its request.
     pub idempotency: Option<Idempotency>,
+    /// What makes the call a part of the caller's trace ([`crate::trace_context`]).
+    pub traceparent: Option<String>,
 }
 
 /// The request was taken.
@@ -144,12 +146,13 @@ fn ask_gate(
     checked: &validate::Checked,
     now: Micros,
 ) -> Result<Passed, Refusal> {
-    let trunks_down = app.trunk_health().down();
+    let (directory, trunks_down) = (app.directory(), app.trunks().known_down());
     let facts = Facts {
         to: &checked.to,
         from: checked.from.as_ref(),
         caller_ids: &application.caller_ids,
         open_classes: &application.open_classes,
+        routes: directory.routes(),
         trunks_down: &trunks_down,
     };
     match decide(&facts, now) {

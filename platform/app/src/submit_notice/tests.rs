@@ -34,7 +34,7 @@ async fn send(world: &World, body: &Value) -> Result<Accepted, Refusal> {
 async fn send_with(world: &World, body: &Value, key: Option<&str>) -> Result<Accepted, Refusal> {
     let text = body.to_string();
     let idempotency = key.map(|key| Idempotency::new(key, text.as_bytes())).transpose()?;
-    let envelope = Envelope { api_version: "v1".into(), idempotency };
+    let envelope = Envelope { api_version: "v1".into(), idempotency, traceparent: None };
     run(&world.app, &world.caller(), &NoticeRequest::from_body(text.as_bytes())?, envelope).await
 }
 
@@ -194,11 +194,31 @@ async fn every_refusal_has_its_code_and_names_its_field() {
 #[tokio::test]
 async fn a_trunk_down_is_passed_over_and_all_down_is_minus_six() {
     let world = World::open().await;
-    world.app.trunk_health().set_down("carrier-a", true);
+    world.trunk_down("carrier-a");
     assert!(send(&world, &sample()).await.is_ok());
-    world.app.trunk_health().set_down("carrier-b", true);
+    world.trunk_down("carrier-b");
     let refusal = send(&world, &sample()).await.unwrap_err();
     assert_eq!((refusal.code.surface, refusal.code.name), (-6, "all_trunks_down"));
+}
+
+#[tokio::test]
+async fn a_route_chooses_the_trunks_or_refuses() {
+    let world = World::open().await;
+    let routed = |trunk: &str| {
+        let third = "  - { name: carrier-c, uri: \"sip:127.0.0.1:5072\" }\naccounts:";
+        let tenant = crate::fakes::TENANT.replace("accounts:", third);
+        format!("{tenant}routes: [{{ prefix: \"0086138\", trunks: [{trunk}] }}]\n")
+    };
+    let dangling = world.apply(&routed("carrier-x")).await.unwrap_err().to_string();
+    assert!(dangling.contains("carrier-x"), "{dangling}");
+    world.apply(&routed("carrier-b")).await.unwrap();
+    world.trunk_down("carrier-a");
+    assert!(send(&world, &sample()).await.is_ok());
+    world.apply(&routed("carrier-c")).await.unwrap();
+    let refusal = send(&world, &sample()).await.unwrap_err();
+    assert_eq!((refusal.code.surface, refusal.code.number), (-5, 20_007));
+    let elsewhere = with(json!({ "to": "13900100001" }));
+    assert!(send(&world, &elsewhere).await.is_ok(), "another prefix has no route");
 }
 
 #[tokio::test]
@@ -281,10 +301,10 @@ async fn of_twenty_at_once_with_one_key_one_is_called() {
 #[tokio::test]
 async fn a_refusal_is_not_remembered() {
     let world = World::open().await;
-    world.app.trunk_health().set_down("carrier-a", true);
-    world.app.trunk_health().set_down("carrier-b", true);
+    world.trunk_down("carrier-a");
+    world.trunk_down("carrier-b");
     assert_eq!(send_with(&world, &sample(), Some("k")).await.unwrap_err().code.surface, -6);
-    world.app.trunk_health().set_down("carrier-a", false);
+    world.trunk_up("carrier-a");
     assert!(send_with(&world, &sample(), Some("k")).await.is_ok());
 }
 
