@@ -1,7 +1,7 @@
 //! A node: the parts of a running process, started in the order in which they need each other and
 //! stopped in the reverse.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ use yunling_assets::Packs;
 use yunling_domain::Lang;
 use yunling_store::ids::IdMint;
 use yunling_store::lease::NodeLease;
-use yunling_store::{OpenOptions, Store, StoreError};
-use yunling_switch::{MediaConfig, SipListen, Switch, SwitchConfig, Timers};
+use yunling_store::{Store, StoreError};
+use yunling_switch::{
+    FloodLimits, MediaConfig, SipListen, Switch, SwitchConfig, Timers, TlsIdentity,
+};
 use yunling_switch_contract::Transport;
 use yunling_workers::Workers;
 
@@ -77,13 +79,14 @@ impl Node {
         for warning in Lang::ALL.iter().flat_map(|lang| packs.get(*lang).warnings()) {
             tracing::warn!("speech.packs: {warning}");
         }
-        let store = Store::open(&settings.database.url, OpenOptions::default())
+        let now = SystemClock.now();
+        let store = Store::open(&settings.database.url, settings.open_options(now))
             .await
             .context("database.url: cannot open the database")?;
         let number = settings.node.0;
-        let now = SystemClock.now();
-        let lease =
-            Arc::new(NodeLease::claim(&store, number, now, now.plus_ms(NODE_LEASE_MS)).await?);
+        let until = now.plus_ms(NODE_LEASE_MS);
+        let lease = NodeLease::claim(&store, number, &settings.data_dir, now, until).await?;
+        let lease = Arc::new(lease);
         let mint = Arc::new(IdMint::open(&store, number, settings.zone.0, now).await?);
         let pokes = Pokes::default();
         let watchers = Watchers::default();
@@ -133,7 +136,8 @@ impl Node {
 
     async fn start_switch(&mut self, sip_key: [u8; 32]) -> anyhow::Result<()> {
         let routes = Arc::new(Routes::default());
-        let config = switch_config(self.app.settings(), sip_key);
+        routes.gather(Arc::clone(self.app.sip_traces()));
+        let config = switch_config(self.app.settings(), sip_key)?;
         self.switch = Some(Switch::start(config, Arc::clone(&routes) as _).await?);
         self.routes = Some(routes);
         Ok(())
@@ -255,17 +259,35 @@ async fn apply_resources(app: &App, files: &[PathBuf]) -> anyhow::Result<()> {
     }
 }
 
-fn switch_config(settings: &Settings, id_key: [u8; 32]) -> SwitchConfig {
+pub(crate) fn switch_config(settings: &Settings, id_key: [u8; 32]) -> anyhow::Result<SwitchConfig> {
+    let read = |file: &Path, key: &str| {
+        std::fs::read(file)
+            .with_context(|| format!("sip.tls.{key}: cannot read {}", file.display()))
+    };
+    let tls = match &settings.sip.tls {
+        Some(files) => Some(TlsIdentity {
+            certificate: read(&files.certificate, "certificate")?,
+            key: read(&files.key, "key")?,
+        }),
+        None => None,
+    };
     let listen = settings.sip.listen.iter().map(|listen| SipListen {
         transport: match listen.0.transport {
             SipTransport::Udp => Transport::Udp,
             SipTransport::Tcp => Transport::Tcp,
+            SipTransport::Tls => Transport::Tls,
         },
         address: listen.0.address,
         advertised: settings.sip.public_address.map(|ip| (ip, listen.0.address.port()).into()),
     });
-    SwitchConfig {
+    Ok(SwitchConfig {
         sip_listen: listen.collect(),
+        tls,
+        dns: settings.sip.dns.clone(),
+        flood: FloodLimits {
+            per_source_per_s: settings.sip.flood.per_source_per_s,
+            burst: settings.sip.flood.burst,
+        },
         rtp: MediaConfig {
             address: settings.rtp.address,
             advertised: settings.rtp.public_address.unwrap_or(settings.rtp.address),
@@ -276,5 +298,5 @@ fn switch_config(settings: &Settings, id_key: [u8; 32]) -> SwitchConfig {
         id_key,
         timers: Timers::default(),
         command_queue: COMMAND_QUEUE,
-    }
+    })
 }

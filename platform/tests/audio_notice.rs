@@ -14,7 +14,7 @@ use support::media;
 use support::sound::{self, Law, Listener, RATE_HZ};
 use support::tenant::line;
 use support::world::{Plan, World};
-use yunling_assets::{Packs, import_wav};
+use yunling_assets::{ImportOptions, Packs, import};
 use yunling_domain::Lang;
 use yunling_domain::speech::required_tokens;
 
@@ -85,7 +85,8 @@ fn silence(law: Law, ms: usize) -> Vec<i16> {
 
 /// A file of the media library as the callee hears it.
 fn voice(law: Law, name: &str) -> Vec<i16> {
-    let imported = import_wav(&std::fs::read(media::path(name)).unwrap()).unwrap();
+    let file = std::fs::read(media::path(name)).unwrap();
+    let imported = import(&file, ImportOptions::default()).unwrap();
     match law {
         Law::Pcma => law.decode(&imported.alaw),
         Law::Pcmu => law.decode(&imported.ulaw),

@@ -17,6 +17,11 @@ pub(super) enum Tags {
     ApiKeys,
     /// The admin API: other tokens and other signing secrets in place of those in use.
     Secrets,
+    /// The admin API: the recordings that notices play.
+    #[oai(rename = "Media library")]
+    Media,
     /// The admin API: config as code. For the platform's operator.
     Configuration,
+    /// The admin API: the carriers' state, load and draining. For the platform's operator.
+    Trunks,
 }

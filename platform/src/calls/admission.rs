@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use yunling_app::directory::{Account, Trunk};
+use yunling_app::ports::TrunkLoads;
+use yunling_domain::Fault;
 use yunling_domain::admission::{Gauge, Limits, Wait, try_take_all};
+use yunling_domain::policy::Rule;
 use yunling_domain::{AccountId, Micros};
 
 /// Whose gauge it is.
@@ -37,6 +40,21 @@ pub(super) struct Full {
     pub(super) limit: String,
     /// When to ask again; absent: when a permit comes back.
     pub(super) until: Option<Micros>,
+    /// Whose fault it is if the call waits in vain.
+    pub(super) fault: Fault,
+}
+
+impl Full {
+    /// Whether it waits for a trunk to come up.
+    pub(super) fn is_for_trunks(&self) -> bool {
+        self.limit == Rule::TrunksDown.name()
+    }
+
+    /// The rule and the fault of a call that has waited in vain.
+    pub(super) fn expiry(&self) -> (&'static str, Fault) {
+        let rule = if self.is_for_trunks() { Rule::TrunksDown.name() } else { "queue_max_wait" };
+        (rule, self.fault)
+    }
 }
 
 impl Admission {
@@ -67,6 +85,7 @@ impl Admission {
             let gauge =
                 gauges.entry(holder.clone()).or_insert_with(|| Gauge::new(Limits::default()));
             *gauge = Gauge::with_in_use(gauge.limits(), gauge.in_use() + 1);
+            holder.show(gauge.in_use());
         }
         Permit { admission: Arc::clone(self), held }
     }
@@ -85,13 +104,15 @@ impl Admission {
         }
         for (holder, _) in wanted {
             if let Some(Err(wait)) = gauges.get(holder).map(|gauge| gauge.check(now)) {
-                return Err(Full { limit: holder.name().to_owned(), until: until(wait) });
+                let limit = holder.name().to_owned();
+                return Err(Full { limit, until: until(wait), fault: Fault::Platform });
             }
         }
         for (holder, _) in wanted {
             if let Some(gauge) = gauges.get_mut(holder) {
                 // Checked under the same lock just above.
                 let _ = try_take_all(&mut [gauge], now);
+                holder.show(gauge.in_use());
             }
         }
         let held = wanted.iter().map(|(holder, _)| holder.clone()).collect();
@@ -106,7 +127,20 @@ fn until(wait: Wait) -> Option<Micros> {
     }
 }
 
+impl TrunkLoads for Admission {
+    fn calls(&self, trunk: &str) -> u32 {
+        self.gauges.lock().get(&Holder::Trunk(trunk.into())).map_or(0, Gauge::in_use)
+    }
+}
+
 impl Holder {
+    /// A trunk's calls as a figure. Accounts have none: figures carry no tenants.
+    fn show(&self, calls: u32) {
+        if let Self::Trunk(name) = self {
+            metrics::gauge!("yunling_trunk_calls", "trunk" => name.to_string()).set(calls);
+        }
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Account(_) => "account",
@@ -137,6 +171,7 @@ impl Admission {
         for holder in held {
             if let Some(gauge) = gauges.get_mut(holder) {
                 gauge.release();
+                holder.show(gauge.in_use());
             }
         }
         drop(gauges);

@@ -18,6 +18,11 @@ impl Anchor {
         Self { wall, monotonic: Instant::now() }
     }
 
+    /// Both clocks' readings of the same moment.
+    pub(super) fn clocks(&self) -> (Micros, Instant) {
+        (self.wall, self.monotonic)
+    }
+
     /// The wall time of a monotonic reading.
     pub(super) fn at(&self, instant: Instant) -> Micros {
         let micros =

@@ -5,10 +5,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Span;
 use yunling_app::directory::Trunk;
 use yunling_app::render_contents::Rendered;
+use yunling_app::trace_context;
 use yunling_domain::event::{EventBody, KeyMeaning};
 use yunling_domain::notice::{Input, NoticeMachine, Outcome, Output, Plan, Segment};
+use yunling_domain::trunk_health::TrunkFact;
 use yunling_domain::{EndKind, Micros, Number, Termination};
 use yunling_store::attempts::Attempt;
 use yunling_switch_contract as engine;
@@ -23,8 +26,7 @@ use super::routes::Route;
 use super::shell::Shell;
 use super::story::Story;
 use super::timers::Timers;
-use super::trunk_watch::is_silence;
-use super::{map, speak, trunk};
+use super::{map, sip_trace, speak, trunk};
 
 /// How long a command may wait for room in the engine's queue before the platform is at fault.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
@@ -115,6 +117,8 @@ struct Conversation {
     progress: Arc<Progress>,
     facts: Facts,
     leg: LegId,
+    /// The try that is under way, for the call's trace.
+    leg_span: Span,
     trunk: usize,
     stamps: Stamps,
     figures: MediaFigures,
@@ -154,9 +158,13 @@ impl Conversation {
             briefing;
         let anchor = Anchor::new(shell.app.clock().now());
         let now = anchor.now();
+        let route = shell.routes.open();
+        let traces = shell.app.sip_traces();
+        sip_trace::open(traces, route.owner(), &attempt.queued, &anchor);
         Self {
             machine: NoticeMachine::new(plan),
-            route: shell.routes.open(),
+            route,
+            leg_span: Span::none(),
             timers: Timers::default(),
             progress,
             facts: Facts::new(shell.app.store().clone(), shell.node, &attempt, from.stored()),
@@ -214,7 +222,11 @@ impl Conversation {
                 self.progress.0.lock().answered_at = Some(at);
                 self.facts.answered(at, dialog);
             }
-            EventKind::Ended { figures, .. } => self.figures = *figures,
+            EventKind::Ended { figures, termination } => {
+                self.figures = *figures;
+                self.leg_span.record("end", termination.to_string());
+                self.leg_span = Span::none();
+            }
             _ => {}
         }
         let input = map::input(&event.kind);
@@ -222,21 +234,23 @@ impl Conversation {
         input
     }
 
-    /// Tells the trunk's watch what this call met.
+    /// Tells of the trunk what this call met.
     fn watch_trunk(&self, at: Micros, input: Option<&Input>) {
         let trunk = &self.trunks[self.trunk].name;
-        let watch = &self.shell.trunk_watch;
-        match input {
-            Some(Input::LegEnded(termination)) if is_silence(termination.kind) => {
-                let is_down = watch.silent(trunk, at);
-                if is_down {
-                    tracing::error!(%trunk, "a trunk does not reply: left out for a while");
-                    self.shell.mark_trunk(trunk, is_down);
-                }
+        let fact = match input {
+            Some(Input::Trying | Input::Ringing { .. } | Input::Answered) => {
+                Some(TrunkFact::CallHeard)
             }
-            Some(Input::Trying | Input::Ringing { .. } | Input::Answered) => watch.heard(trunk),
-            Some(Input::LegEnded(termination)) if termination.sip_code.is_some() => {
-                watch.heard(trunk);
+            Some(Input::LegEnded(termination)) => TrunkFact::of_call_end(termination),
+            _ => None,
+        };
+        if let Some(fact) = fact {
+            self.shell.desk.learn(trunk, fact, at);
+        }
+        match input {
+            Some(Input::Answered) => self.shell.desk.answered(trunk),
+            Some(Input::LegEnded(termination)) if self.stamps.answered_at.is_none() => {
+                self.shell.desk.failed(trunk, termination);
             }
             _ => {}
         }
@@ -284,6 +298,12 @@ impl Conversation {
     /// does not go on.
     async fn dial(&mut self, at: Micros, attempt: u8, trunk: usize) -> Option<Step> {
         if trunk != self.trunk {
+            let next = &self.trunks[trunk].name;
+            if self.shell.desk.is_closed(next) {
+                self.shell.desk.passed_over(next);
+                self.leg_failed(at, EndKind::Unreachable, "the trunk is down or being drained");
+                return None;
+            }
             self.permit.leave_trunk(&self.trunks[self.trunk].name);
             match self.next_trunk(&self.trunks[trunk]).await {
                 Ok(permit) => self.permit.join(permit),
@@ -293,6 +313,9 @@ impl Conversation {
                     return None;
                 }
             }
+        }
+        if trunk != self.trunk {
+            self.shell.desk.failed_over(&self.trunks[self.trunk].name);
         }
         self.trunk = trunk;
         let chosen = Arc::clone(&self.trunks[trunk]);
@@ -304,6 +327,7 @@ impl Conversation {
             self.leg_failed(at, EndKind::EngineFault, "the database did not take the next attempt");
             return None;
         }
+        self.leg_span = self.span_of_try(&chosen.name, attempt);
         let dial = Dial {
             leg: self.leg.clone(),
             owner: self.route.owner(),
@@ -313,10 +337,20 @@ impl Conversation {
             from: trunk::number(&self.from, &chosen),
             codecs: trunk::codecs(&chosen),
         };
-        if !self.command(Command::Dial(Box::new(dial))).await {
+        if self.command(Command::Dial(Box::new(dial))).await {
+            self.shell.desk.dialled(&chosen.name, at);
+        } else {
             self.leg_failed(at, EndKind::EngineFault, "the call engine is overloaded");
         }
         None
+    }
+
+    /// A span for one try of the call; none where no traces are exported.
+    fn span_of_try(&self, trunk: &str, attempt: u8) -> Span {
+        if !trace_context::is_on() {
+            return Span::none();
+        }
+        tracing::info_span!("leg", call = %self.leg, trunk, attempt, end = tracing::field::Empty)
     }
 
     async fn play(&mut self, play: u32, what: Segment) {

@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use yunling_app::Directory;
 use yunling_domain::event::EventBody;
-use yunling_domain::{AccountId, ApplicationId, Fault, Micros};
+use yunling_domain::numbers::Prefix;
+use yunling_domain::{AccountId, ApplicationId, Fault, Micros, Number};
 use yunling_store::attempts::platform_side::{
     Claim, Claimed, claim_due, next_due_at, release, renew_leases,
 };
@@ -33,6 +35,9 @@ const SWEEP_MS: i64 = 1_000;
 /// How long to leave the database alone after it failed.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
+/// Why a row is given up that no line came free for.
+const WAITED_TOO_LONG: (&str, Fault) = ("queue_max_wait", Fault::Platform);
+
 /// The dispatcher of one node.
 pub(crate) struct Dispatcher {
     shell: Arc<Shell>,
@@ -49,12 +54,17 @@ struct Origin {
     account: AccountId,
     application: ApplicationId,
     from_number: Option<String>,
+    /// Trunks come from the route where there is one.
+    route: Option<Prefix>,
 }
 
 impl Origin {
-    fn of(attempt: &Attempt) -> Self {
+    fn of(attempt: &Attempt, directory: &Directory) -> Self {
         let queued = &attempt.queued;
+        let routes = directory.routes();
+        let to = (!routes.is_empty()).then(|| Number::parse_dialable(&queued.to_number).ok());
         Self {
+            route: to.flatten().and_then(|to| routes.find(&to).map(|(prefix, _)| prefix.clone())),
             account: queued.account.clone(),
             application: queued.application.clone(),
             from_number: queued.from_number.clone(),
@@ -98,10 +108,7 @@ impl Dispatcher {
 
     /// Starts whatever may start now; says how long there is nothing to do.
     async fn round(&mut self) -> Result<Duration, StoreError> {
-        for trunk in self.shell.trunk_watch.give_second_chances(self.shell.app.clock().now()) {
-            tracing::info!(trunk, "a trunk that was silent is tried again");
-            self.shell.mark_trunk(&trunk, false);
-        }
+        self.shell.desk.tick(self.shell.app.clock().now());
         let mut more = true;
         while more && !self.draining.is_cancelled() {
             self.start_waiting();
@@ -111,11 +118,12 @@ impl Dispatcher {
                 || room.iter().any(|room| *room > 0 && claimed.due.len() >= *room);
             for attempt in claimed.expired {
                 let story = self.story_of(&attempt);
-                self.expire(attempt, story);
+                let (rule, fault) = WAITED_TOO_LONG;
+                self.drop_row(attempt, story, rule, fault);
             }
             for attempt in claimed.due {
                 let story = self.story_of(&attempt);
-                self.waiting.put(Waiter { attempt, story, until: None, told: false });
+                self.waiting.put(Waiter { attempt, story, until: None, waited_for: None });
             }
         }
         self.start_waiting();
@@ -163,14 +171,15 @@ impl Dispatcher {
         let mut full: HashMap<Origin, Full> = HashMap::new();
         for mut row in self.waiting.take() {
             if row.attempt.queued.deadline_at <= now {
-                self.expire(row.attempt, row.story);
+                let (rule, fault) = row.waited_for.map_or(WAITED_TOO_LONG, |full| full.expiry());
+                self.drop_row(row.attempt, row.story, rule, fault);
                 continue;
             }
             if row.until.is_some_and(|until| until > now) {
                 self.waiting.put(row);
                 continue;
             }
-            let origin = Origin::of(&row.attempt);
+            let origin = Origin::of(&row.attempt, &directory);
             let verdict = match full.get(&origin) {
                 Some(known) => Verdict::Wait(known.clone()),
                 None => gate::ask(&self.shell, &directory, &row.attempt, now),
@@ -181,12 +190,12 @@ impl Dispatcher {
                     self.start(row, *passed, now);
                 }
                 Verdict::Wait(limit) => {
-                    if !row.told {
+                    if row.waited_for.is_none() {
                         tracing::debug!(conversation = %row.attempt.queued.conversation_id, limit = limit.limit, "waits for a line");
                         row.story.tell(now, EventBody::Queued { limit: limit.limit.clone() });
-                        row.told = true;
                     }
                     row.until = limit.until;
+                    row.waited_for = Some(limit.clone());
                     full.insert(origin, limit);
                     self.waiting.put(row);
                 }
@@ -220,6 +229,7 @@ impl Dispatcher {
                 allowed: true,
                 from: Some(passed.from.clone()),
                 trunks: passed.trunks.iter().map(|trunk| trunk.name.to_string()).collect(),
+                route: passed.route.as_ref().map(ToString::to_string),
             },
         );
         self.running.spawn(supervision::supervise(Arc::clone(&self.shell), attempt, passed, story));
@@ -229,11 +239,6 @@ impl Dispatcher {
     fn drop_row(&self, attempt: Attempt, story: Story, rule: &'static str, fault: Fault) {
         let shell = Arc::clone(&self.shell);
         self.running.spawn(supervision::never_dialled(shell, attempt, story, rule, fault));
-    }
-
-    /// Ends a row that has waited for too long.
-    fn expire(&self, attempt: Attempt, story: Story) {
-        self.drop_row(attempt, story, "queue_max_wait", Fault::Platform);
     }
 
     async fn renew_leases(&self) {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use yunling_app::Directory;
 use yunling_app::directory::{Account, Application, Trunk};
+use yunling_domain::numbers::Prefix;
 use yunling_domain::policy::{self, Decision, Facts, Rule};
-use yunling_domain::{ErrorCode, Micros, Number, error_code};
+use yunling_domain::{ErrorCode, Fault, Micros, Number, error_code};
 use yunling_store::attempts::Attempt;
 
 use super::admission::{Full, Permit};
@@ -21,6 +22,8 @@ pub(super) struct Passed {
     pub(super) to: Number,
     pub(super) from: Number,
     pub(super) rule: Rule,
+    /// The route that chose the trunks, where one did.
+    pub(super) route: Option<Prefix>,
 }
 
 /// What the gate and the limits said.
@@ -58,29 +61,42 @@ pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micr
     let (Ok(to), Ok(from)) = (to, from) else {
         return refuse(error_code::BAD_PARAMETER, "number_readable");
     };
-    let down = shell.app.trunk_health().down();
+    let closed = shell.app.trunks().closed();
     let facts = Facts {
         to: &to,
         from: from.as_ref(),
         caller_ids: &application.caller_ids,
         open_classes: &application.open_classes,
-        trunks_down: &down,
+        routes: directory.routes(),
+        trunks_down: &closed,
     };
     match policy::decide(&facts, now) {
+        // It was accepted, so it waits for one of them to come up.
+        Decision::Refuse { rule: Rule::TrunksDown, .. } => Verdict::Wait(Full {
+            limit: Rule::TrunksDown.name().to_owned(),
+            until: None,
+            fault: Fault::Trunk,
+        }),
         Decision::Refuse { code, rule } => refuse(code, rule.name()),
         Decision::Defer { rule, until } => Verdict::Defer { rule, until },
-        Decision::Allow { trunks, from, rule } => {
+        Decision::Allow { trunks, passed_over, from, route, rule } => {
             let trunks: Vec<_> =
                 trunks.iter().filter_map(|name| directory.trunk(name)).cloned().collect();
             match permit(shell, account, &trunks, now) {
-                Ok((permit, first)) => Verdict::Pass(Box::new(Passed {
-                    application: Arc::clone(application),
-                    trunks: trunks[first..].to_vec(),
-                    permit,
-                    to,
-                    from,
-                    rule,
-                })),
+                Ok((permit, first)) => {
+                    for trunk in &passed_over {
+                        shell.desk.passed_over(trunk);
+                    }
+                    Verdict::Pass(Box::new(Passed {
+                        application: Arc::clone(application),
+                        trunks: trunks[first..].to_vec(),
+                        permit,
+                        to,
+                        from,
+                        rule,
+                        route,
+                    }))
+                }
                 Err(None) => refuse(error_code::NO_TRUNK, Rule::TrunkConfigured.name()),
                 Err(Some(full)) => Verdict::Wait(full),
             }

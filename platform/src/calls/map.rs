@@ -3,6 +3,7 @@
 
 use yunling_domain::notice::{HangUpWhy, Input};
 use yunling_domain::termination::{EndKind, Termination};
+use yunling_domain::trunk_health::TrunkFact;
 use yunling_switch_contract as engine;
 
 /// What an engine event of a notice's leg means to the machine; nothing for a recovery's.
@@ -45,11 +46,31 @@ pub(super) fn termination(ended: &engine::Termination) -> Termination {
             engine::TerminationKind::RemoteBye => EndKind::RemoteBye,
             engine::TerminationKind::NoCommonMedia => EndKind::NoCommonMedia,
             engine::TerminationKind::Unreachable => EndKind::Unreachable,
+            engine::TerminationKind::ConnectionLost => EndKind::ConnectionLost,
+            engine::TerminationKind::SessionExpired => EndKind::SessionExpired,
             engine::TerminationKind::EngineFault => EndKind::EngineFault,
         },
         sip_code: ended.sip_code,
         q850: ended.q850,
         text: ended.text.clone(),
+    }
+}
+
+/// What the engine's news of a trunk say of its health.
+pub(super) fn trunk_fact(kind: &engine::TrunkEventKind) -> TrunkFact {
+    match kind {
+        engine::TrunkEventKind::Registered { expires_s } => {
+            TrunkFact::Registered { expires_s: *expires_s }
+        }
+        engine::TrunkEventKind::NotRegistered { sip_code, text, retry_ms: _ } => {
+            TrunkFact::NotRegistered { sip_code: *sip_code, text: text.clone() }
+        }
+        engine::TrunkEventKind::Alive { sip_code: _, round_trip_ms } => {
+            TrunkFact::ProbeAnswered { round_trip_ms: *round_trip_ms }
+        }
+        engine::TrunkEventKind::Silent { sip_code, text, times } => {
+            TrunkFact::ProbeSilent { sip_code: *sip_code, text: text.clone(), times: *times }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod map;
 mod recovery;
 mod routes;
 mod shell;
+mod sip_trace;
 mod speak;
 mod story;
 mod supervision;
@@ -21,7 +22,7 @@ mod supervision;
 mod tests;
 mod timers;
 mod trunk;
-mod trunk_watch;
+mod trunks;
 mod waiting;
 
 use std::sync::Arc;
@@ -36,12 +37,15 @@ use yunling_switch_contract::Engine;
 
 pub(crate) use routes::Routes;
 use shell::Shell;
-use trunk_watch::TrunkWatch;
+pub(crate) use trunk::plan as trunk_plan;
+pub(crate) use trunks::TrunkDesk;
 
 /// How long a claim holds without being renewed: a node that is silent for so long is dead.
 const LEASE_MS: i64 = 60_000;
 /// How long to wait before looking again for interrupted calls.
 const STOCK_RETRY: Duration = Duration::from_secs(1);
+/// How long the traces of calls that have just ended may take to be stored.
+const LAST_TRACES: Duration = Duration::from_secs(5);
 /// How long calls may take to end once they have been told to.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -52,6 +56,8 @@ pub(crate) struct Calls {
     running: TaskTracker,
     dispatcher: tokio::task::JoinHandle<()>,
     recovery: tokio::task::JoinHandle<()>,
+    keeper: tokio::task::JoinHandle<()>,
+    keeping: sip_trace::Keeping,
 }
 
 impl Calls {
@@ -66,12 +72,19 @@ impl Calls {
         let draining = CancellationToken::new();
         let closing = CancellationToken::new();
         let running = TaskTracker::new();
+        let admission = Arc::<admission::Admission>::default();
+        app.trunks().ask_for_loads(Arc::clone(&admission) as _);
+        let desk = TrunkDesk::new(app.clone());
+        routes.tell_of_trunks(desk.clone());
+        let keeper = tokio::spawn(trunks::keep(app.clone(), Arc::clone(&engine)));
+        let (traces, keeping) = sip_trace::Keeper::start(app.clone());
         let shell = Arc::new(Shell {
             app,
+            traces,
             engine,
             routes,
-            admission: Arc::default(),
-            trunk_watch: TrunkWatch::default(),
+            admission,
+            desk,
             node,
             closing: closing.clone(),
         });
@@ -91,7 +104,7 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
-        Self { draining, closing, running, dispatcher, recovery }
+        Self { draining, closing, running, dispatcher, recovery, keeper, keeping }
     }
 
     /// How many calls are under way.
@@ -112,6 +125,8 @@ impl Calls {
             }
         }
         self.recovery.abort();
+        self.keeper.abort();
+        self.keeping.stop(LAST_TRACES).await;
     }
 }
 

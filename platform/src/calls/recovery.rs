@@ -13,9 +13,10 @@ use yunling_store::{Lane, StoreError};
 use yunling_switch_contract::{Command, DialogState, EventKind, LegId, Orphan, ReapOutcome};
 
 use super::admission::Permit;
+use super::anchor::Anchor;
 use super::shell::Shell;
 use super::supervision::{self, Reaped};
-use super::{map, trunk};
+use super::{map, sip_trace, trunk};
 
 /// How many orphans are ended at once.
 const AT_ONCE: usize = 256;
@@ -65,15 +66,24 @@ pub(super) async fn end_all(shell: &Shell, interrupted: Vec<Interrupted>) {
                 "recovery",
                 conversation = %attempt.queued.conversation_id,
                 call = %attempt.queued.call_id,
+                account = %attempt.queued.account,
+                trace_id = tracing::field::Empty,
+                result = tracing::field::Empty,
+                cause = tracing::field::Empty,
+                fault = tracing::field::Empty,
             );
             async move {
-                let reaped = reap(shell, &attempt).await;
-                drop(permit);
-                supervision::interrupted(shell, attempt, reaped).await;
+                supervision::join_trace(shell, &attempt, &span).await;
+                recover_one(shell, attempt, permit).instrument(span).await;
             }
-            .instrument(span)
         })
         .await;
+}
+
+async fn recover_one(shell: &Shell, attempt: Attempt, permit: Permit) {
+    let reaped = reap(shell, &attempt).await;
+    drop(permit);
+    supervision::interrupted(shell, attempt, reaped).await;
 }
 
 /// Ends an orphan at the carrier; gives what the carrier said.
@@ -86,6 +96,8 @@ async fn reap(shell: &Shell, attempt: &Attempt) -> Option<Reaped> {
         return None;
     };
     let mut route = shell.routes.open();
+    let anchor = Anchor::new(shell.app.clock().now());
+    sip_trace::open(shell.app.sip_traces(), route.owner(), &attempt.queued, &anchor);
     let command = Command::Reap {
         leg: LegId::new(attempt.queued.call_id.as_str()),
         owner: route.owner(),

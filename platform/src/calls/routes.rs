@@ -1,12 +1,16 @@
 //! Which conversation's task gets an engine event.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use tokio::sync::mpsc;
-use yunling_switch_contract::{Event, EventKind, EventSink, Owner};
+use yunling_app::sip_trace::SipTraces;
+use yunling_switch_contract::{Event, EventKind, EventSink, Owner, SipTrace, TrunkEvent};
+
+use super::sip_trace;
+use super::trunks::TrunkDesk;
 
 /// How many events may wait for one conversation before the ones that only tell (keys, rings,
 /// marks) are dropped and counted. Facts that the machine waits for are never dropped.
@@ -17,6 +21,8 @@ const WAITING_LIMIT: usize = 256;
 pub(crate) struct Routes {
     next: AtomicU64,
     owners: RwLock<HashMap<Owner, Arc<Mailbox>>>,
+    desk: OnceLock<TrunkDesk>,
+    traces: OnceLock<Arc<SipTraces>>,
 }
 
 #[derive(Debug)]
@@ -35,6 +41,18 @@ pub(crate) struct Route {
 }
 
 impl Routes {
+    /// Says who hears of trunks; to be said before the engine is asked to keep any.
+    pub(super) fn tell_of_trunks(&self, desk: TrunkDesk) {
+        // Routes serve one dispatcher.
+        let _ = self.desk.set(desk);
+    }
+
+    /// Says where the SIP messages of legs are gathered; to be said before the engine starts.
+    pub(crate) fn gather(&self, traces: Arc<SipTraces>) {
+        // Routes serve one engine.
+        let _ = self.traces.set(traces);
+    }
+
     /// Opens a route under a fresh owner number.
     pub(crate) fn open(self: &Arc<Self>) -> Route {
         let owner = Owner(self.next.fetch_add(1, Ordering::Relaxed));
@@ -59,6 +77,22 @@ impl EventSink for Routes {
         }
         // The receiver lives as long as the route; a failed send means that it has just ended.
         let _ = mailbox.sender.send(event);
+    }
+
+    fn trunk(&self, event: TrunkEvent) {
+        if let Some(desk) = self.desk.get() {
+            desk.event(&event);
+        }
+    }
+
+    fn wants_trace(&self) -> bool {
+        self.traces.get().is_some_and(|traces| traces.gathers())
+    }
+
+    fn trace(&self, message: SipTrace) {
+        if let Some(traces) = self.traces.get() {
+            sip_trace::add(traces, message);
+        }
     }
 }
 

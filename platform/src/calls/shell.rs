@@ -9,7 +9,8 @@ use yunling_switch_contract::Engine;
 
 use super::admission::Admission;
 use super::routes::Routes;
-use super::trunk_watch::TrunkWatch;
+use super::sip_trace::Keeper;
+use super::trunks::TrunkDesk;
 
 /// Shared by the dispatcher and its conversations.
 pub(crate) struct Shell {
@@ -17,20 +18,10 @@ pub(crate) struct Shell {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) routes: Arc<Routes>,
     pub(super) admission: Arc<Admission>,
-    pub(super) trunk_watch: TrunkWatch,
+    pub(super) desk: TrunkDesk,
+    /// Stores the SIP messages of conversations that are over.
+    pub(super) traces: Keeper,
     pub(super) node: NodeNumber,
     /// Cancelled when the node has drained for long enough: what still runs ends now.
     pub(super) closing: CancellationToken,
-}
-
-impl Shell {
-    /// Notes that a trunk is down, or up again: the gate leaves it out, the figures show it.
-    pub(super) fn mark_trunk(&self, trunk: &str, is_down: bool) {
-        self.app.trunk_health().set_down(trunk, is_down);
-        metrics::gauge!("yunling_trunk_down", "trunk" => trunk.to_owned()).set(if is_down {
-            1.0
-        } else {
-            0.0
-        });
-    }
 }

@@ -1,6 +1,6 @@
 //! A conversation's one event stream: numbered, kept for the record, told to whoever watches.
 
-use yunling_app::App;
+use yunling_app::{App, trace_context};
 use yunling_domain::event::{ConversationEvent, EventBody};
 use yunling_domain::{ConversationId, Micros};
 
@@ -25,6 +25,7 @@ impl Story {
     pub(super) fn tell(&mut self, at: Micros, body: EventBody) {
         let seq = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
         let event = ConversationEvent { seq, at, body };
+        trace_context::event(event.kind());
         self.app.events().publish(&self.conversation, &event);
         if self.events.len() < KEPT {
             self.events.push(event);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use yunling_app::directory::Application;
 use yunling_app::finish_call::{self, AttemptFacts};
 use yunling_app::render_contents::{self, Rendered};
-use yunling_app::{App, Refusal};
+use yunling_app::{App, Refusal, trace_context};
 use yunling_domain::call_cause::CallCause;
 use yunling_domain::contents::NoticeSpec;
 use yunling_domain::error_code::{DATABASE_UNAVAILABLE, INTERNAL, OVERLOADED, SHUTTING_DOWN};
@@ -18,13 +19,14 @@ use yunling_domain::event::EventBody;
 use yunling_domain::notice::{Outcome, Plan};
 use yunling_domain::{Fault, Micros};
 use yunling_store::attempts::{self, Attempt};
-use yunling_store::{Lane, requests};
+use yunling_store::{Lane, requests, trace_contexts};
 use yunling_switch_contract::{Command, HangUpWhy, LegId, MediaFigures};
 
 use super::LEASE_MS;
 use super::conversation::{self, Briefing, Ending, Finished, Progress, Stamps};
 use super::gate::Passed;
 use super::shell::Shell;
+use super::sip_trace;
 use super::story::Story;
 
 /// Pauses between tries to write a record; the last one is repeated.
@@ -34,12 +36,7 @@ const NOT_STARTED_PAUSE_MS: i64 = 500;
 
 /// Runs one call from permit to record.
 pub(super) async fn supervise(shell: Arc<Shell>, attempt: Attempt, passed: Passed, story: Story) {
-    let span = tracing::info_span!(
-        "conversation",
-        conversation = %attempt.queued.conversation_id,
-        call = %attempt.queued.call_id,
-        account = %attempt.queued.account,
-    );
+    let span = conversation_span(&shell, &attempt).await;
     async move {
         let mut spare = attempt.clone();
         let progress = Arc::<Progress>::default();
@@ -68,6 +65,36 @@ pub(super) async fn supervise(shell: Arc<Shell>, attempt: Attempt, passed: Passe
     .await;
 }
 
+/// The span of a conversation, a part of the trace in which it was asked for.
+async fn conversation_span(shell: &Shell, attempt: &Attempt) -> Span {
+    let span = tracing::info_span!(
+        "conversation",
+        conversation = %attempt.queued.conversation_id,
+        call = %attempt.queued.call_id,
+        account = %attempt.queued.account,
+        trace_id = Empty,
+        result = Empty,
+        cause = Empty,
+        fault = Empty,
+    );
+    join_trace(shell, attempt, &span).await;
+    span
+}
+
+/// Makes a span a part of the trace in which a call was asked for.
+pub(super) async fn join_trace(shell: &Shell, attempt: &Attempt, span: &Span) {
+    if !trace_context::is_on() {
+        return;
+    }
+    let key = attempt.queued.request_id.as_str();
+    let parent = trace_contexts::platform_side::get(shell.app.store().reader(), key).await;
+    let parent = parent.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a call's trace begins anew: its context was not read");
+        None
+    });
+    trace_context::adopt(span, parent.as_deref());
+}
+
 async fn run(
     shell: Arc<Shell>,
     attempt: Attempt,
@@ -75,7 +102,7 @@ async fn run(
     story: Story,
     progress: Arc<Progress>,
 ) {
-    let Passed { application, trunks, permit, to, from, rule: _ } = passed;
+    let Passed { application, trunks, permit, to, from, rule: _, route: _ } = passed;
     let (spec, rendered) = match contents(&shell.app, &attempt, &application).await {
         Ok(contents) => contents,
         Err(error) if is_passing(&error) => {
@@ -87,7 +114,7 @@ async fn run(
             tracing::warn!(%error, "the contents of a call cannot be said");
             drop(permit);
             let rule = "contents_renderable";
-            return never_dialled(shell, attempt, story, rule, error.code.fault).await;
+            return close_undialled(&shell, attempt, story, rule, error.code.fault).await;
         }
     };
     let calls = &shell.app.settings().calls;
@@ -145,6 +172,17 @@ async fn contents(
 pub(super) async fn never_dialled(
     shell: Arc<Shell>,
     attempt: Attempt,
+    story: Story,
+    rule: &'static str,
+    fault: Fault,
+) {
+    let span = conversation_span(&shell, &attempt).await;
+    close_undialled(&shell, attempt, story, rule, fault).instrument(span).await;
+}
+
+async fn close_undialled(
+    shell: &Shell,
+    attempt: Attempt,
     mut story: Story,
     rule: &'static str,
     fault: Fault,
@@ -158,6 +196,7 @@ pub(super) async fn never_dialled(
             allowed: false,
             from: None,
             trunks: Vec::new(),
+            route: None,
         },
     );
     story.tell(now, finished_event(&outcome));
@@ -168,7 +207,7 @@ pub(super) async fn never_dialled(
     };
     let figures = MediaFigures::default();
     record(
-        &shell,
+        shell,
         Finished { attempt, outcome, stamps, trunk: None, from_number: None, figures, story },
     )
     .await;
@@ -274,7 +313,16 @@ async fn record(shell: &Shell, finished: Finished) {
         from_number,
         rule: None,
         figures: Some(figures_json(&figures)),
+        traceparent: trace_context::current(),
     };
+    if trace_context::is_on() {
+        let span = Span::current();
+        span.record("result", outcome.result);
+        span.record("cause", outcome.cause.as_str());
+        span.record("fault", outcome.fault.name());
+    }
+    let conversation = &facts.attempt.queued.conversation_id;
+    shell.traces.ended(conversation, sip_trace::is_failure(&outcome));
     let story = story.into_events();
     let mut tries = 0;
     loop {
@@ -302,6 +350,7 @@ async fn record(shell: &Shell, finished: Finished) {
 
 /// Puts a row back that was claimed and not dialled.
 async fn put_back(shell: &Shell, attempt: Attempt) {
+    shell.traces.forget(&attempt.queued.conversation_id);
     loop {
         let due_at = shell.app.clock().now().plus_ms(NOT_STARTED_PAUSE_MS);
         let id = attempt.id;

@@ -1,22 +1,28 @@
 //! A trunk of the directory as the engine knows it, and numbers as that trunk wants them.
 
-use yunling_app::config::SipTransport;
+use std::sync::Arc;
+use std::time::Duration;
+
 use yunling_app::directory::Trunk;
-use yunling_app::documents::{CodecName, IdentityName};
+use yunling_app::documents::{
+    CodecName, IdentityName, RefresherName, ReliableName, SessionTimerDoc, TlsDoc, TrunkTransport,
+};
 use yunling_domain::Number;
 use yunling_domain::numbers::for_trunk;
-use yunling_switch_contract::{Codec, Credentials, IdentityHeader, Peer, Transport};
+use yunling_switch_contract::{
+    Codec, Credentials, IdentityHeader, Peer, Refresher, Registering, ReliableProvisionals,
+    SessionTimer, TlsTrust, Transport, TrunkPlan,
+};
 
-/// Where to send the INVITE.
+/// Where to send the INVITE, and how to speak there.
 pub(super) fn peer(trunk: &Trunk) -> Peer {
+    let transport = match trunk.transport {
+        TrunkTransport::Udp => Transport::Udp,
+        TrunkTransport::Tcp => Transport::Tcp,
+        TrunkTransport::Tls => Transport::Tls,
+    };
     Peer {
-        name: trunk.name.to_string(),
-        host: trunk.host.clone(),
         port: trunk.port,
-        transport: match trunk.transport {
-            SipTransport::Udp => Transport::Udp,
-            SipTransport::Tcp => Transport::Tcp,
-        },
         credentials: trunk.login.as_ref().map(|login| Credentials {
             username: login.username.clone(),
             password: login.password.expose().to_owned(),
@@ -26,6 +32,50 @@ pub(super) fn peer(trunk: &Trunk) -> Peer {
             IdentityName::PAssertedIdentity => IdentityHeader::PAssertedIdentity,
             IdentityName::RemotePartyId => IdentityHeader::RemotePartyId,
         },
+        from_domain: trunk.from_domain.clone(),
+        trust: trunk.tls.as_ref().map_or(TlsTrust::System, trust),
+        session_timer: trunk.session_timer.map_or_else(SessionTimer::default, session_timer),
+        reliable: match trunk.reliable {
+            ReliableName::Off => ReliableProvisionals::Off,
+            ReliableName::Supported => ReliableProvisionals::Supported,
+            ReliableName::Required => ReliableProvisionals::Required,
+        },
+        ..Peer::new(&*trunk.name, trunk.host.clone(), transport)
+    }
+}
+
+fn trust(tls: &TlsDoc) -> TlsTrust {
+    match (&tls.fingerprint, &tls.ca) {
+        (Some(fingerprint), _) => TlsTrust::Pinned(fingerprint.0.0),
+        (None, Some(ca)) => TlsTrust::Authorities(ca.as_str().as_bytes().into()),
+        (None, None) => TlsTrust::System,
+    }
+}
+
+fn session_timer(timer: SessionTimerDoc) -> SessionTimer {
+    match timer {
+        SessionTimerDoc::Off => SessionTimer::Off,
+        SessionTimerDoc::Offered(intervals) => SessionTimer::Offered {
+            interval_s: intervals.interval_s,
+            min_s: intervals.min_s,
+            refresher: intervals.refresher.map(|refresher| match refresher {
+                RefresherName::Us => Refresher::Us,
+                RefresherName::Peer => Refresher::Peer,
+            }),
+        },
+    }
+}
+
+/// How the engine is to keep it up.
+pub(crate) fn plan(trunk: &Trunk) -> TrunkPlan {
+    TrunkPlan {
+        name: Arc::clone(&trunk.name),
+        peer: peer(trunk),
+        register: trunk.register.as_ref().map(|register| Registering {
+            user: register.user.clone(),
+            expires_s: register.expires_s,
+        }),
+        probe_every: trunk.probe_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
     }
 }
 

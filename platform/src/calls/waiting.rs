@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use yunling_domain::{AccountId, Micros};
 use yunling_store::attempts::{Attempt, AttemptLane};
 
+use super::admission::Full;
 use super::story::Story;
 
 /// How many rows of a lane wait here at most; the others wait in the database. Each lane has its
@@ -30,8 +31,8 @@ pub(super) struct Waiter {
     pub(super) story: Story,
     /// Not before this instant, where the limit says so.
     pub(super) until: Option<Micros>,
-    /// Whether its story has told that it waits.
-    pub(super) told: bool,
+    /// What it waited for when it was last looked at; its story has told so.
+    pub(super) waited_for: Option<Full>,
 }
 
 impl Waiting {
@@ -46,7 +47,9 @@ impl Waiting {
     /// Accounts that have enough rows of a lane here.
     pub(super) fn saturated(&self) -> Vec<(AttemptLane, AccountId)> {
         let mut counts: HashMap<(AttemptLane, &AccountId), usize> = HashMap::new();
-        for row in &self.rows {
+        // Those whose trunks are down keep nobody from lines that are free.
+        let for_lines = |row: &&Waiter| !row.waited_for.as_ref().is_some_and(Full::is_for_trunks);
+        for row in self.rows.iter().filter(for_lines) {
             let queued = &row.attempt.queued;
             *counts.entry((queued.lane, &queued.account)).or_default() += 1;
         }

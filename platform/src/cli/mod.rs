@@ -1,8 +1,12 @@
 //! The command line: DESIGN's contract with outside tools.
 
 mod apply;
+mod backup;
 mod dev;
+mod doctor;
+mod migrate;
 mod openapi;
+mod restore;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +27,14 @@ enum Command {
     Serve(serve::Serve),
     /// Show what resource documents would change, and change it.
     Apply(apply::Apply),
+    /// Show which migrations a database is behind by, and apply them.
+    Migrate(migrate::Migrate),
+    /// Copy a node, which may be running, into one file.
+    Backup(backup::Backup),
+    /// Put a node back from such a file.
+    Restore(restore::Restore),
+    /// Look at everything that a node needs, and say what is wrong and what to do.
+    Doctor(doctor::Doctor),
     /// Print the API's OpenAPI document, or the error catalogue.
     Openapi(openapi::Openapi),
     /// The fake telephone network, as `dev` starts it.
@@ -40,6 +52,10 @@ impl Cli {
             Command::Dev(command) => command.run(),
             Command::Serve(command) => command.run(),
             Command::Apply(command) => command.run(),
+            Command::Migrate(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::Restore(command) => command.run(),
+            Command::Doctor(command) => command.run(),
             Command::Openapi(command) => command.run(),
             Command::CarrierSim(options) => runtime()?.block_on(async {
                 yunling_carrier_sim::run(options).await?;

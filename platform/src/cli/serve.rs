@@ -12,6 +12,7 @@ use yunling_domain::NodeNumber;
 
 use crate::node::Node;
 use crate::roles::Roles;
+use crate::telemetry::{Export, Traces};
 use crate::{http, logging};
 
 /// Run a node as its configuration says.
@@ -34,8 +35,17 @@ impl Serve {
         if let Some(node) = self.node {
             settings.node = Parsed(node);
         }
-        logging::start(&settings.log)?;
-        super::runtime()?.block_on(serve(settings, self.roles))
+        let traces = Traces::prepare(&settings.telemetry)?;
+        let export = logging::start_with(&settings.log, traces)?;
+        super::runtime()?.block_on(async {
+            let exporting = export.map(Export::run);
+            let served = Box::pin(serve(settings, self.roles)).await;
+            // Behind everything that ends spans.
+            if let Some(exporting) = exporting {
+                exporting.stop().await;
+            }
+            served
+        })
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) const CALLER_ID: &str = "01080001001";
 /// What the demo application's callbacks are signed with.
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 
+/// As whom the demo trunk registers with the fake network.
+pub(crate) const TRUNK_USER: &str = "demo";
+/// And the password that the fake network asks for.
+pub(crate) const TRUNK_PASSWORD: &str = "demo-password";
+
 /// The document's sample prompts, said by phrases of the Chinese pack.
 const PROMPTS: [(&str, &str); 3] = [
     ("prompt1.wav", phrase::CODE_IS),
@@ -63,7 +68,8 @@ fn trunks_yaml(network: SocketAddr) -> String {
     format!(
         "# Written anew at each start of `yunling dev`: the fake network's address.\n\
          trunks:\n\
-         \x20 - {{ name: carrier-a, uri: \"sip:{network};transport=udp\", max_calls: 500, max_cps: 50, number_format: national }}\n"
+         \x20 - {{ name: carrier-a, uri: \"sip:{network};transport=udp\", max_calls: 500, max_cps: 50, number_format: national,\n\
+         \x20     username: {TRUNK_USER}, password: {TRUNK_PASSWORD}, register: true }}\n"
     )
 }
 

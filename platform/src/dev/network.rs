@@ -1,7 +1,7 @@
 //! The fake telephone network beside `yunling dev`: this same binary, started again as a process
 //! of its own, so that killing one of the two leaves the other as a real carrier would be left.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use super::demo::{TRUNK_PASSWORD, TRUNK_USER};
 
 /// How long the child may take to bind its sockets.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -30,6 +32,7 @@ impl FakeNetwork {
             .args(["--listen", &address.to_string()])
             .arg("--record")
             .arg(heard)
+            .args(["--register-user", TRUNK_USER, "--register-password", TRUNK_PASSWORD])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -51,12 +54,17 @@ impl FakeNetwork {
 
 /// A loopback address that is free for both UDP and TCP: the usual port, else any.
 pub(crate) fn free_port(usual: u16) -> anyhow::Result<SocketAddr> {
+    free_port_at(Ipv4Addr::LOCALHOST.into(), usual)
+}
+
+/// The same at another address.
+pub(crate) fn free_port_at(ip: IpAddr, usual: u16) -> anyhow::Result<SocketAddr> {
     for port in std::iter::once(usual).chain(std::iter::repeat_n(0, 20)) {
-        let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) else { continue };
+        let Ok(udp) = UdpSocket::bind((ip, port)) else { continue };
         let address = udp.local_addr().context("a bound socket has an address")?;
         if TcpListener::bind(address).is_ok() {
             return Ok(address);
         }
     }
-    bail!("no loopback port is free for SIP over both UDP and TCP")
+    bail!("no port of {ip} is free for SIP over both UDP and TCP")
 }

@@ -55,12 +55,16 @@ fn sentence(body: &EventBody, lang: Lang) -> String {
     };
     match body {
         EventBody::Accepted { .. } => say("· 已受理", "· accepted"),
-        EventBody::GateDecided { rule, allowed: true, from, trunks } => {
+        EventBody::GateDecided { rule, allowed: true, from, trunks, route } => {
             let from = from.as_ref().map_or("?", |number| number.national());
             let trunks = trunks.join(", ");
+            let (zh, en) = match route {
+                Some(prefix) => (format!("，路由 {prefix}"), format!(", route {prefix}")),
+                None => Default::default(),
+            };
             say(
-                &format!("· 放行（{rule}），显号 {from}，线路 {trunks}"),
-                &format!("· allowed ({rule}), from {from}, trunks {trunks}"),
+                &format!("· 放行（{rule}），显号 {from}，线路 {trunks}{zh}"),
+                &format!("· allowed ({rule}), from {from}, trunks {trunks}{en}"),
             )
         }
         EventBody::GateDecided { rule, allowed: false, .. } => {

@@ -10,7 +10,7 @@ use poem::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_O
 use poem::http::{HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse as _, Middleware, Request, Response, Result};
 use tracing::Instrument as _;
-use yunling_app::App;
+use yunling_app::{App, trace_context};
 
 use crate::api;
 
@@ -65,7 +65,11 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
             path = request.uri().path(),
             requestid = tracing::field::Empty,
             callid = tracing::field::Empty,
+            status = tracing::field::Empty,
+            trace_id = tracing::field::Empty,
         );
+        let parent = request.header(trace_context::HEADER);
+        trace_context::adopt(&span, parent);
         let uri = request.uri().clone();
         let mut response = async {
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
@@ -75,7 +79,11 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
                 // The panic hook has logged what it was.
                 Err(_) => api::internal_failure(&self.app, &uri, &id),
             };
-            tracing::debug!(status = response.status().as_u16(), "answered");
+            let status = response.status().as_u16();
+            if trace_context::is_on() {
+                tracing::Span::current().record("status", status);
+            }
+            tracing::debug!(status, "answered");
             response
         }
         .instrument(span)

@@ -24,6 +24,14 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
 }
 
+impl Reply {
+    async fn of(answer: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.bytes().await?;
+        Ok(Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+    }
+}
+
 /// A request that was answered `0`.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepted {
@@ -64,10 +72,21 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await?;
-        Ok(Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+        Reply::of(request.send().await?).await
+    }
+
+    /// Any request without a body, with these headers and no credentials of the account's.
+    pub(crate) async fn try_send_bare(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Reply, reqwest::Error> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::of(request.send().await?).await
     }
 
     /// Any request to a node that is up.

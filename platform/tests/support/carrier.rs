@@ -19,6 +19,7 @@ pub(crate) struct Carrier {
     process: Process,
     address: SocketAddr,
     folder: TempDir,
+    arguments: Vec<String>,
     _ports: Ports,
     log: Mutex<Log>,
 }
@@ -45,15 +46,34 @@ impl Carrier {
         arguments.extend(options);
         let process = Process::start("carrier", &arguments, &folder.path().join("carrier.log"));
         let address = listen.parse().unwrap();
-        let mut carrier =
-            Self { address, folder, _ports: ports, process, log: Mutex::new(Log::default()) };
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        let log = Mutex::new(Log::default());
+        let mut carrier = Self { address, folder, arguments, _ports: ports, process, log };
+        carrier.wait_until_ready(1).await;
+        carrier
+    }
+
+    /// Starts again, on the same address, one that was killed; its event log goes on.
+    pub(crate) async fn start_again(&mut self) {
+        assert!(self.process.exited().is_some(), "the fake network still runs");
+        let starts = self.starts();
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let log = self.folder.path().join("carrier.log");
+        self.process = Process::start("carrier", &arguments, &log);
+        self.wait_until_ready(starts + 1).await;
+    }
+
+    fn starts(&self) -> usize {
+        self.events().iter().filter(|event| event["kind"] == "ready").count()
+    }
+
+    async fn wait_until_ready(&mut self, starts: usize) {
         let patience = Instant::now() + PATIENCE;
-        while carrier.events().iter().all(|event| event["kind"] != "ready") {
-            carrier.process.assert_running();
+        while self.starts() < starts {
+            self.process.assert_running();
             assert!(Instant::now() < patience, "the fake network was not ready in {PATIENCE:?}");
             tokio::time::sleep(LOOK).await;
         }
-        carrier
     }
 
     /// Where it listens, UDP and TCP.

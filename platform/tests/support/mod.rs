@@ -10,6 +10,7 @@
 
 pub(crate) mod api;
 pub(crate) mod carrier;
+pub(crate) mod command;
 pub(crate) mod customer;
 pub(crate) mod deliveries;
 pub(crate) mod dice;
@@ -19,6 +20,7 @@ pub(crate) mod media;
 pub(crate) mod node;
 pub(crate) mod phones;
 pub(crate) mod ports;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod refused_start;
 pub(crate) mod results;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use yunling_store::test_database;
 
 use super::api::Api;
 use super::ports::Ports;
@@ -30,8 +31,24 @@ impl Node {
     /// merged over the generated ones (objects key by key, all else replaced).
     pub(crate) async fn start(settings: &Value, tenant: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let url = test_database::fresh(&folder.path().join("data")).await;
+        Self::start_in(folder, &url, settings, tenant).await
+    }
+
+    /// As [`start`](Self::start), under another number on the database of a node that runs.
+    pub(crate) async fn start_beside(other: &Self, number: &str, tenant: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        // Nodes on one database have one key.
+        std::fs::copy(other.data_dir().join("secret.key"), data.join("secret.key")).unwrap();
+        let url = other.settings()["database"]["url"].as_str().unwrap().to_owned();
+        Self::start_in(folder, &url, &json!({ "node": number }), tenant).await
+    }
+
+    async fn start_in(folder: TempDir, url: &str, settings: &Value, tenant: &Value) -> Self {
         let ports = Ports::claim();
-        let mut whole = generated_settings(&ports);
+        let mut whole = generated_settings(&ports, url);
         merge(&mut whole, settings);
         // JSON is YAML.
         write(&folder.path().join("yunling.yaml"), &whole);
@@ -41,6 +58,18 @@ impl Node {
         let mut node = Self { folder, ports, process, client };
         node.wait_until_healthy().await;
         node
+    }
+
+    /// Its settings, as they are in their file.
+    pub(crate) fn settings(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.config()).unwrap()).unwrap()
+    }
+
+    /// Changes its settings for the next start.
+    pub(crate) fn change_settings(&self, over: &Value) {
+        let mut settings = self.settings();
+        merge(&mut settings, over);
+        write(&self.config(), &settings);
     }
 
     /// SIGKILL.
@@ -119,6 +148,11 @@ impl Node {
         self.folder.path()
     }
 
+    /// The file of its settings.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("yunling.yaml")
+    }
+
     /// The folder of its data.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -139,12 +173,12 @@ fn spawn(folder: &Path) -> Process {
     Process::start("node", &arguments, &folder.join("node.log"))
 }
 
-fn generated_settings(ports: &Ports) -> Value {
+fn generated_settings(ports: &Ports, database: &str) -> Value {
     let (http, sip) = (ports.named(HTTP), ports.named(SIP));
     json!({
         "node": "10000",
         "data_dir": "./data",
-        "database": { "url": "sqlite://./data/yunling.db" },
+        "database": { "url": database },
         "http": { "listen": format!("127.0.0.1:{http}") },
         "sip": { "listen": [format!("udp:127.0.0.1:{sip}"), format!("tcp:127.0.0.1:{sip}")] },
         "rtp": { "address": "127.0.0.1", "ports": ports.rtp() },

@@ -32,6 +32,12 @@ enum KeyScope {
     /// Send callbacks again.
     #[oai(rename = "deliveries:resend")]
     ResendDeliveries,
+    /// Read media libraries and listen to them.
+    #[oai(rename = "media:read")]
+    ReadMedia,
+    /// Put recordings into media libraries and take them out.
+    #[oai(rename = "media:write")]
+    WriteMedia,
     /// Mint and revoke API keys.
     #[oai(rename = "keys:manage")]
     ManageKeys,
@@ -44,6 +50,8 @@ impl From<KeyScope> for Scope {
             KeyScope::ReadCalls => Self::ReadCalls,
             KeyScope::ReadDeliveries => Self::ReadDeliveries,
             KeyScope::ResendDeliveries => Self::ResendDeliveries,
+            KeyScope::ReadMedia => Self::ReadMedia,
+            KeyScope::WriteMedia => Self::WriteMedia,
             KeyScope::ManageKeys => Self::ManageKeys,
         }
     }

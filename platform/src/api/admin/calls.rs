@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 use yunling_app::get_call::{self, CallView};
 use yunling_app::principal::ReadCalls;
-use yunling_app::{App, Refusal, list_calls};
+use yunling_app::{App, Refusal, get_conversation_sip, list_calls};
 use yunling_domain::error_code::{BAD_NUMBER, BAD_PARAMETER, INTERNAL};
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::{ApplicationId, CallId, ConversationId, Number, RequestId};
@@ -159,6 +159,9 @@ struct Conversation {
     conversation_id: String,
     /// In the order in which they happened.
     events: Vec<TimelineEvent>,
+    /// Where its SIP messages are, if they were kept.
+    #[oai(skip_serializing_if_is_none)]
+    sip: Option<String>,
 }
 
 /// One thing that happened.
@@ -293,7 +296,9 @@ impl CallsApi {
         let id = ConversationId::new(conversation_id.0);
         let story = get_call::story(&app, &caller.0, &id).await?;
         let events = story.iter().map(TimelineEvent::of).collect::<Result<_, _>>()?;
-        Ok(Json(Conversation { conversation_id: id.to_string(), events }))
+        let is_kept = get_conversation_sip::is_kept(&app, &caller.0, &id).await?;
+        let sip = is_kept.then(|| super::conversations::sip_path(&id));
+        Ok(Json(Conversation { conversation_id: id.to_string(), events, sip }))
     }
 }
 

@@ -3,13 +3,17 @@
 
 mod api_keys;
 mod apply;
+mod audio_body;
 mod body;
 mod caller;
 mod calls;
+mod conversations;
 mod deliveries;
+mod media;
 mod problem;
 mod query;
 mod secrets;
+mod trunks;
 
 use poem_openapi::OpenApi;
 
@@ -19,9 +23,12 @@ pub(super) use self::problem::Problem;
 pub(super) fn operations() -> impl OpenApi {
     (
         calls::CallsApi,
+        conversations::ConversationsApi,
         deliveries::DeliveriesApi,
         api_keys::ApiKeysApi,
         secrets::SecretsApi,
+        media::MediaApi,
         apply::ApplyApi,
+        trunks::TrunksApi,
     )
 }

@@ -39,14 +39,16 @@ once, and any 2xx acknowledges.
 The document that SDKs are made from: [/openapi.json](/openapi.json).";
 
 /// The chapters, those that a newcomer needs first.
-const CHAPTERS: [&str; 7] = [
+const CHAPTERS: [&str; 9] = [
     "Voice notices",
     "Calls",
     "Call records",
     "Callback deliveries",
+    "Media library",
     "API keys",
     "Secrets",
     "Configuration",
+    "Trunks",
 ];
 
 /// Adds what concerns the description as a whole.

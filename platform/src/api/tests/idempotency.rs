@@ -37,9 +37,9 @@ async fn the_same_key_with_another_body_is_refused() {
 #[tokio::test]
 async fn a_refusal_is_not_remembered() {
     let world = World::open().await;
-    world.app.trunk_health().set_down("carrier-a", true);
+    world.trunk_down("carrier-a");
     assert_eq!(send(&world, b"k", &sample()).await.envelope()[0], "-6");
-    world.app.trunk_health().set_down("carrier-a", false);
+    world.trunk_up("carrier-a");
     assert_eq!(send(&world, b"k", &sample()).await.envelope()[0], "0");
 }
 

@@ -14,6 +14,9 @@ struct Operation {
     method: Method,
     path: String,
     body: Value,
+    security: Value,
+    /// Whether its body is an audio file.
+    takes_audio: bool,
 }
 
 impl Operation {
@@ -22,7 +25,7 @@ impl Operation {
     }
 
     fn is_the_operators(&self) -> bool {
-        self.id == "apply"
+        self.security.to_string().contains("operatorToken")
     }
 
     /// The path with these values of its parameters.
@@ -47,20 +50,29 @@ fn operations() -> Vec<Operation> {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
+                security: operation["security"].clone(),
+                takes_audio: operation["requestBody"]["content"]["audio/*"].is_object(),
                 body: example.map_or(Value::Null, |example| example["value"].clone()),
             });
         }
     }
-    // Last, for after it the account's token is another.
-    operations.sort_by_key(|operation| operation.id == "rotateAccountToken");
-    assert!(operations.len() >= 17);
+    // Last, for after them the account's token is another, and the recording is gone.
+    let order = ["deleteMedia", "rotateAccountToken"];
+    operations.sort_by_key(|operation| order.iter().position(|id| *id == operation.id));
+    assert!(operations.len() >= 21);
+    let operators = operations.iter().filter(|operation| operation.is_the_operators());
+    assert!(operators.count() >= 5, "apply, and those of the trunks");
     operations
 }
 
 /// What became of an exchange, alike for both surfaces.
 async fn outcome(world: &World, operation: &Operation, path: &str, authorization: &str) -> String {
-    let got =
-        world.ask(operation.method.clone(), path, authorization, operation.body.clone()).await;
+    let method = operation.method.clone();
+    let got = if operation.takes_audio {
+        world.upload(path, authorization).await
+    } else {
+        world.ask(method, path, authorization, operation.body.clone()).await
+    };
     if operation.is_published() {
         assert_eq!(got.status, StatusCode::OK, "{} {}", operation.id, got.text);
         match got.body["statusCode"].as_str().unwrap() {
@@ -90,12 +102,15 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let world = World::open().await;
     let attempt = world.finished_notice().await;
     let delivery = format!("msg_{}", attempt.queued.call_id);
+    world.trace_sip(&attempt);
     let (revoked_id, revoked) = world
         .key(&["notices:send", "calls:read", "deliveries:read", "deliveries:resend", "keys:manage"])
         .await;
     let path = format!("/api/v1/api-keys/{revoked_id}");
     world.ask(Method::DELETE, &path, &basic(ACCOUNT, TOKEN), Value::Null).await;
     let (key_id, _) = world.key(&["calls:read"]).await;
+    let recording = format!("/api/v1/applications/{APPID}/media/own.wav");
+    world.upload(&recording, &basic(ACCOUNT, TOKEN)).await;
     let (_, lower_reader) = world.key(&["notices:send"]).await;
     let (_, lower_sender) = world.key(&["calls:read"]).await;
 
@@ -108,6 +123,8 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("deliveryId", delivery.as_str()),
             ("keyId", key_id.as_str()),
             ("appid", APPID),
+            ("name", "carrier-a"),
+            ("mediaName", "own.wav"),
         ];
         let path_in = |account: &'static str| {
             let mut values = vec![("accountSid", account)];

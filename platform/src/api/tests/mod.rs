@@ -4,10 +4,13 @@
 
 mod admin;
 mod exchange;
+mod hostile;
 mod idempotency;
 mod isolation;
+mod media;
 mod notice_inputs;
 mod notice_rules;
 mod pages;
 mod reading;
+mod trunks;
 pub(crate) mod world;

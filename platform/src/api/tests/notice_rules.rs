@@ -154,11 +154,11 @@ async fn a_full_queue_is_minus_5_with_a_time_to_try_again() {
 #[tokio::test]
 async fn every_line_down_is_minus_6() {
     let world = World::open().await;
-    world.app.trunk_health().set_down("carrier-a", true);
+    world.trunk_down("carrier-a");
     let got = world.notice(&sample()).await;
     let [status_code, statusmsg, error_code, _] = got.envelope();
     assert_eq!([status_code, statusmsg, error_code], ["-6", "call failed", "30001"]);
-    world.app.trunk_health().set_down("carrier-a", false);
+    world.trunk_up("carrier-a");
     assert_eq!(world.notice(&sample()).await.envelope()[0], "0");
 }
 

@@ -1,6 +1,7 @@
 //! An application with two tenants, and a client of its HTTP interfaces.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,15 +17,18 @@ use yunling_app::finish_call::{self, AttemptFacts};
 use yunling_app::ports::Clock as _;
 use yunling_app::principal::Operator;
 use yunling_app::secrets::Keyring;
+use yunling_app::sip_trace::Opening;
 use yunling_app::{App, Parts, documents};
 use yunling_assets::Packs;
 use yunling_domain::call_cause::CallCause;
 use yunling_domain::event::{ConversationEvent, EventBody};
 use yunling_domain::notice::Outcome;
+use yunling_domain::sip_trace::{Direction, SipMessage, Transport};
+use yunling_domain::trunk_health::TrunkFact;
 use yunling_domain::{AccountId, CallId, Fault};
 use yunling_store::attempts::{self, Attempt};
 use yunling_store::ids::IdMint;
-use yunling_store::{OpenOptions, Store};
+use yunling_store::{OpenOptions, Store, test_database};
 
 use crate::api::OperatorToken;
 use crate::clock::{SystemClock, SystemRandom};
@@ -109,10 +113,13 @@ impl World {
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_prompt(&folder);
-        let settings = "node: \"10000\"\ndata_dir: ./data\ndatabase: { url: \"sqlite://./data/y.db\" }\n\
-            http: { listen: \"127.0.0.1:8080\" }\nsip: { listen: [\"udp:127.0.0.1:5060\"] }\n\
-            rtp: { address: 127.0.0.1, ports: 20000-20999 }\n";
-        let settings = Settings::from_text("yunling.yaml", settings, folder.path()).unwrap();
+        let url = test_database::fresh(folder.path()).await;
+        let settings = format!(
+            "node: \"10000\"\ndata_dir: ./data\ndatabase: {{ url: \"{url}\" }}\n\
+             http: {{ listen: \"127.0.0.1:8080\" }}\nsip: {{ listen: [\"udp:127.0.0.1:5060\"] }}\n\
+             rtp: {{ address: 127.0.0.1, ports: 20000-20999 }}\n"
+        );
+        let settings = Settings::from_text("yunling.yaml", &settings, folder.path()).unwrap();
         let keyring = Keyring::open(&settings.data_dir, &SystemRandom).unwrap();
         let operator = OperatorToken::open(&settings.data_dir, &SystemRandom).unwrap();
         let store = Store::open(&settings.database.url, OpenOptions::default()).await.unwrap();
@@ -142,6 +149,18 @@ impl World {
         Self { app, folder, client }
     }
 
+    /// A trunk's calls have been silent for too long.
+    pub(crate) fn trunk_down(&self, trunk: &str) {
+        while !self.app.trunks().known_down().contains(trunk) {
+            self.app.trunks().learn(trunk, TrunkFact::CallSilent, SystemClock.now());
+        }
+    }
+
+    /// A trunk gives a sign of life.
+    pub(crate) fn trunk_up(&self, trunk: &str) {
+        self.app.trunks().learn(trunk, TrunkFact::CallHeard, SystemClock.now());
+    }
+
     /// The operator's token.
     pub(crate) fn operator_token(&self) -> String {
         let file = self.app.settings().data_dir.join("operator.token");
@@ -162,9 +181,23 @@ impl World {
         }
         let response = request.body(body).send().await.0;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.into_body().into_string().await.unwrap();
+        // A recording is no text.
+        let text = response.into_body().into_vec().await.unwrap();
+        let text = String::from_utf8_lossy(&text).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
         Got { status, headers, text, body }
+    }
+
+    /// A GET of what is no text: its media type and its bytes.
+    pub(crate) async fn bytes(&self, path: &str, headers: &[(&str, &[u8])]) -> (String, Vec<u8>) {
+        let mut request = self.client.request(Method::GET, path);
+        for (name, value) in headers {
+            request = request.header(*name, poem::http::HeaderValue::from_bytes(value).unwrap());
+        }
+        let response = request.send().await.0;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let kind = response.content_type().unwrap_or("").to_owned();
+        (kind, response.into_body().into_vec().await.unwrap())
     }
 
     /// One exchange with this `Authorization` header.
@@ -178,6 +211,14 @@ impl World {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let header = [("authorization", authorization.as_bytes())];
         self.send(method, path, if authorization.is_empty() { &[] } else { &header }, body).await
+    }
+
+    /// Uploads the sample prompt there.
+    pub(crate) async fn upload(&self, path: &str, authorization: &str) -> Got {
+        let file = std::fs::read(self.folder.path().join("prompt.wav")).unwrap();
+        let header = [("authorization", authorization.as_bytes())];
+        self.send(Method::PUT, path, if authorization.is_empty() { &[] } else { &header }, file)
+            .await
     }
 
     /// A GET as the sample account.
@@ -208,9 +249,38 @@ impl World {
     pub(crate) async fn finished_notice(&self) -> Attempt {
         let got = self.notice(&sample()).await;
         let attempt = self.attempt(got.body["callid"].as_str().unwrap()).await;
+        self.finish(attempt.clone()).await;
+        attempt
+    }
+
+    /// Gives a call's conversation a SIP message, as if it were still live.
+    pub(crate) fn trace_sip(&self, attempt: &Attempt) {
+        let (at, now) = (attempt.queued.created_at, Instant::now());
+        let traces = self.app.sip_traces();
+        traces.open(Opening {
+            owner: 1,
+            conversation: attempt.queued.conversation_id.clone(),
+            account: attempt.queued.account.clone(),
+            clocks: (at, now),
+        });
+        let message = SipMessage {
+            at,
+            leg: attempt.queued.call_id.clone(),
+            attempt: 0,
+            direction: Direction::Received,
+            transport: Transport::Udp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.2:5060".parse().unwrap(),
+            text: "SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n".into(),
+        };
+        traces.add(1, now, message);
+    }
+
+    /// Lets a call be answered and confirmed.
+    pub(crate) async fn finish(&self, attempt: Attempt) {
         let start = attempt.queued.created_at;
         let facts = AttemptFacts {
-            attempt: attempt.clone(),
+            attempt,
             started_at: start,
             ring_at: Some(start.plus_ms(1_000)),
             answered_at: Some(start.plus_ms(5_000)),
@@ -219,6 +289,7 @@ impl World {
             from_number: Some("+861080001001".to_owned()),
             rule: None,
             figures: Some(json!({ "jitter_ms": 1 })),
+            traceparent: None,
         };
         let outcome = Outcome {
             answered: true,
@@ -241,7 +312,6 @@ impl World {
             },
         ];
         assert!(finish_call::run(&self.app, facts, &outcome, &story).await.unwrap());
-        attempt
     }
 
     /// Mints an API key with these scopes. Gives its id and the key.

@@ -12,7 +12,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use yunling_app::principal::{ReadCalls, SendNotices};
 use yunling_app::submit_notice::{self, Accepted, NoticeRequest};
-use yunling_app::{App, Refusal, get_call, get_request, list_calls, list_request_calls};
+use yunling_app::{
+    App, Refusal, get_call, get_request, list_calls, list_request_calls, trace_context,
+};
 use yunling_domain::{AccountId, ApplicationId, CallId, RequestId};
 
 use self::answer::{Answer, Envelope};
@@ -125,7 +127,11 @@ impl VoiceApi {
         };
         let outcome = match idempotency_key.of(&bytes) {
             Ok(idempotency) => {
-                let envelope = submit_notice::Envelope { api_version: version.0, idempotency };
+                let envelope = submit_notice::Envelope {
+                    api_version: version.0,
+                    idempotency,
+                    traceparent: trace_context::current(),
+                };
                 Box::pin(submit_notice::run(&app, &caller, &request, envelope)).await
             }
             Err(refusal) => Err(refusal),

@@ -189,3 +189,50 @@ async fn permits_come_back_when_calls_end() {
     }
     assert!(rig.script.most_at_once.load(Ordering::Relaxed) <= 2, "two trunks of one call each");
 }
+
+#[tokio::test]
+async fn the_engine_keeps_the_trunks_that_are_configured() {
+    let rig = Rig::start(Script::new(obliging)).await;
+    let names = |plans: &[engine::TrunkPlan]| -> Vec<String> {
+        plans.iter().map(|plan| plan.name.to_string()).collect()
+    };
+    let kept = rig.script.wait_for_kept(1).await;
+    assert_eq!(names(&kept[0]), ["carrier-a", "carrier-b"]);
+    assert_eq!(kept[0][0].register, None);
+    assert_eq!(kept[0][0].probe_every.map(|every| every.as_secs()), Some(30));
+
+    // What is no trunk's disturbs none.
+    rig.change("01080001001", "01080001002").await;
+    let registers =
+        "\"register\":true,\"register_user\":\"u\",\"probe_s\":0,\"name\":\"carrier-b\"";
+    rig.change("\"name\":\"carrier-b\"", registers).await;
+    let kept = rig.script.wait_for_kept(2).await;
+    assert_eq!((kept.len(), names(&kept[1])), (2, names(&kept[0])));
+    let registering = kept[1][1].register.as_ref().map(|one| (one.user.as_str(), one.expires_s));
+    assert_eq!((registering, kept[1][1].probe_every), (Some(("u", 3_600)), None));
+    assert_eq!(kept[1][0], kept[0][0]);
+    rig.change("\"name\":\"carrier-b\"", "\"enabled\":false,\"name\":\"carrier-b\"").await;
+    assert_eq!(names(&rig.script.wait_for_kept(3).await[2]), ["carrier-a"]);
+}
+
+#[tokio::test]
+async fn a_trunk_that_is_down_is_passed_over_until_it_is_back() {
+    let rig = Rig::start(Script::new(obliging)).await;
+    rig.script.wait_for_kept(1).await;
+    let silent = |times| engine::TrunkEventKind::Silent {
+        sip_code: Some(503),
+        text: "Service Unavailable".to_owned(),
+        times,
+    };
+    rig.script.tell("carrier-a", silent(1));
+    rig.script.tell("carrier-a", silent(2));
+    let over_b = rig.submit("13800100001").await;
+    assert_eq!(rig.record_of(&over_b).await.trunk.as_deref(), Some("carrier-b"));
+    let observed = rig.app.trunks().observe("carrier-a", rig.app.clock().now());
+    assert_eq!(observed.map(|observed| observed.counts.skipped), Some(1));
+
+    rig.script
+        .tell("carrier-a", engine::TrunkEventKind::Alive { sip_code: 200, round_trip_ms: 1.0 });
+    let over_a = rig.submit("13800100002").await;
+    assert_eq!(rig.record_of(&over_a).await.trunk.as_deref(), Some("carrier-a"));
+}

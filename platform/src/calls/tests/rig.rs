@@ -18,10 +18,11 @@ use yunling_assets::Packs;
 use yunling_domain::{AccountId, CallId};
 use yunling_store::calls::Cdr;
 use yunling_store::ids::IdMint;
-use yunling_store::{OpenOptions, Store, attempts, calls};
+use yunling_store::{OpenOptions, Store, attempts, calls, test_database};
 use yunling_switch_contract::{
     Codec, Command, Dial, DialogState, Engine, Event, EventKind, EventSink, LegId, Media,
-    MediaFigures, Overloaded, Owner, Termination, TerminationKind,
+    MediaFigures, Overloaded, Owner, Termination, TerminationKind, TrunkEvent, TrunkEventKind,
+    TrunkPlan,
 };
 
 use crate::calls::{Calls, Routes};
@@ -51,6 +52,8 @@ type Reaction = dyn Fn(&Command) -> Vec<EventKind> + Send + Sync;
 pub(super) struct Script {
     reaction: Box<Reaction>,
     pub(super) commands: Mutex<Vec<Command>>,
+    /// Each list of trunks that it was told to keep.
+    kept: Mutex<Vec<Vec<TrunkPlan>>>,
     pub(super) most_at_once: AtomicUsize,
     up: Mutex<std::collections::HashMap<LegId, Owner>>,
     sink: Mutex<Option<Arc<Routes>>>,
@@ -64,6 +67,7 @@ impl Script {
         Self {
             reaction: Box::new(reaction),
             commands: Mutex::default(),
+            kept: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             up: Mutex::default(),
             sink: Mutex::default(),
@@ -78,6 +82,26 @@ impl Script {
             _ => None,
         });
         dials.collect()
+    }
+
+    /// Waits until it was told to keep trunks so often; gives the lists.
+    pub(super) async fn wait_for_kept(&self, count: usize) -> Vec<Vec<TrunkPlan>> {
+        let reached = async {
+            loop {
+                let told = self.commanded.notified();
+                if self.kept.lock().len() >= count {
+                    return self.kept.lock().clone();
+                }
+                told.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("trunks are to be kept")
+    }
+
+    /// Tells the platform of a trunk.
+    pub(super) fn tell(&self, trunk: &str, kind: TrunkEventKind) {
+        let sink = self.sink.lock().clone().expect("the rig has started");
+        sink.trunk(TrunkEvent { trunk: trunk.into(), at: Instant::now(), kind });
     }
 
     pub(super) async fn wait_for_dials(&self, count: usize) {
@@ -95,6 +119,11 @@ impl Script {
 }
 
 impl Engine for Script {
+    fn keep_trunks(&self, trunks: Vec<TrunkPlan>) {
+        self.kept.lock().push(trunks);
+        self.commanded.notify_waiters();
+    }
+
     fn send(&self, command: Command) -> Result<(), Overloaded> {
         let leg = command.leg().clone();
         let owner = {
@@ -135,7 +164,7 @@ pub(super) fn folder() -> Arc<tempfile::TempDir> {
 /// A node's `calls` role around a script.
 pub(super) struct Rig {
     pub(super) script: Arc<Script>,
-    app: App,
+    pub(super) app: App,
     _folder: Arc<tempfile::TempDir>,
     _calls: Calls,
 }
@@ -163,6 +192,13 @@ impl Rig {
         let engine: Arc<dyn Engine> = Arc::clone(&script) as _;
         let calls = Calls::start(app.clone(), engine, routes, node, Arc::clone(&pokes.dispatcher));
         Self { script, app, _folder: folder, _calls: calls }
+    }
+
+    /// Changes the documents: the first text by the second.
+    pub(super) async fn change(&self, what: &str, by: &str) {
+        let text = tenant(&Limits::default()).to_string();
+        assert!(text.contains(what), "{what} is not in {text}");
+        apply_text(&self.app, &text.replace(what, by)).await;
     }
 
     pub(super) async fn submit(&self, to: &str) -> CallId {
@@ -237,7 +273,7 @@ async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
     let settings = json!({
         "node": "10000",
         "data_dir": folder.path(),
-        "database": { "url": format!("sqlite://{}/yunling.db", folder.path().display()) },
+        "database": { "url": test_database::fresh(folder.path()).await },
         "http": { "listen": "127.0.0.1:0" },
         "sip": { "listen": ["udp:127.0.0.1:5060"] },
         "rtp": { "address": "127.0.0.1", "ports": "20000-29999" },
@@ -262,8 +298,13 @@ async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
     })
     .await
     .expect("an app");
+    apply_text(&app, &tenant(limits).to_string()).await;
+    (app, pokes)
+}
+
+fn tenant(limits: &Limits) -> Value {
     let trunk = |name: &str| json!({ "name": name, "uri": "sip:127.0.0.1:5070", "max_calls": limits.max_calls });
-    let tenant = json!({
+    json!({
         "trunks": [trunk("carrier-a"), trunk("carrier-b")],
         "accounts": [{
             "sid": ACCOUNT,
@@ -271,14 +312,14 @@ async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
             "caller_ids": [{ "number": "01080001001", "trunks": ["carrier-a", "carrier-b"] }],
             "applications": [{ "sid": APPLICATION, "notice_url": "http://127.0.0.1:9/cdr" }],
         }],
-    });
-    let files = documents::read("tenant.yaml", &tenant.to_string(), folder.path(), &|_| None);
-    let operator = Operator::proven("test");
-    let options = apply::Options::default();
-    apply::apply(&app, &operator, &[files.expect("sound documents")], options)
-        .await
-        .expect("applied");
-    (app, pokes)
+    })
+}
+
+async fn apply_text(app: &App, text: &str) {
+    let folder = &app.settings().data_dir;
+    let file = documents::read("tenant.yaml", text, folder, &|_| None).expect("sound documents");
+    let options = apply::Options { force: true, prune: false };
+    apply::apply(app, &Operator::proven("test"), &[file], options).await.expect("applied");
 }
 
 pub(super) fn termination(kind: TerminationKind) -> Termination {
