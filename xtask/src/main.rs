@@ -1,13 +1,15 @@
-//! The developer's commands: `cargo xtask up`, `test`, `openapi`, `deps`, `dist`.
+//! The developer's commands: `cargo xtask up`, `test`, `openapi`, `deps`, `bench`, `dist`.
 //!
 //! Every command that builds uses one profile and one target directory ([`workspace`]), so that
 //! what one of them compiled the next one finds. Its own dependencies are kept few: a fresh machine
 //! compiles this program before anything else happens.
 
+mod bench;
 mod deps;
 mod dist;
 mod json_drift;
 mod openapi;
+mod postgres;
 mod process_tree;
 mod provision;
 mod suite;
@@ -38,6 +40,8 @@ enum Command {
     Openapi(openapi::Openapi),
     /// Check who imports whom, who may name which library, and the length of files
     Deps,
+    /// Measure speed, cost and evenness on this machine, beside another engine if one is given
+    Bench(bench::Bench),
     /// Build a release and pack it as a tar.gz
     Dist(dist::Dist),
     /// Print the target directory that all commands share, made safe for this clone
@@ -61,6 +65,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test(test) => test.run(&workspace),
         Command::Openapi(openapi) => openapi.run(&workspace),
         Command::Deps => deps::run(&workspace),
+        Command::Bench(bench) => bench.run(&workspace),
         Command::Dist(dist) => dist.run(&workspace),
         Command::TargetDir => {
             workspace.claim_target_dir()?;

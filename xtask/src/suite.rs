@@ -7,40 +7,76 @@ use std::collections::BTreeSet;
 /// Suites whose tests measure time or sound, or kill processes: on a machine of two cores they
 /// would disturb one another. A suite belongs here when its name holds one of these words.
 const ONE_THREAD: &[&str] = &[
-    "audio", "calls", "crash", "kill", "ladder", "media", "recovery", "sipp", "soak", "survival",
-    "timing",
+    "audio", "backup", "calls", "crash", "kill", "ladder", "media", "recovery", "sipp", "soak",
+    "survival", "timing",
 ];
 
 /// The name of the suite of all unit tests.
 const UNIT: &str = "unit";
 
+/// What the second run of a suite, on PostgreSQL, is called.
+const ON_POSTGRES: &str = "_postgres";
+
+/// Suites that are run on PostgreSQL as well, and those of their tests: all, or those whose names
+/// hold one of these words. Their code names no database (yunling-store's `test_database`).
+const BOTH_DATABASES: &[(&str, &[&str])] = &[
+    (UNIT, &["api::tests::", "calls::tests::", "submit_notice::tests::", "finish_call::tests::"]),
+    ("store", &[]),
+    ("deliveries", &[]),
+    ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
+    ("calls_notice", &[]),
+    ("crash_recovery", &[]),
+];
+
 /// One line of the closing table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Suite {
-    /// What the developer calls it: `unit`, or the name of a file or folder in a `tests/` folder.
+    /// What the developer calls it: `unit`, or the name of a file or folder in a `tests/` folder;
+    /// with `_postgres` where it runs on that database.
     pub(crate) name: String,
     /// Whether its tests run one after the other.
     pub(crate) one_thread: bool,
+    /// Whether it runs on the tests' PostgreSQL server instead of SQLite.
+    pub(crate) on_postgres: bool,
+    target: String,
+    filters: &'static [&'static str],
 }
 
 impl Suite {
-    fn named(name: &str) -> Self {
-        let one_thread = ONE_THREAD.iter().any(|word| name.contains(word));
-        Self { name: name.to_owned(), one_thread }
+    fn named(target: &str) -> Self {
+        let one_thread = ONE_THREAD.iter().any(|word| target.contains(word));
+        Self {
+            name: target.to_owned(),
+            one_thread,
+            on_postgres: false,
+            target: target.to_owned(),
+            filters: &[],
+        }
+    }
+
+    /// The same once more on PostgreSQL, if it is one of [`BOTH_DATABASES`].
+    fn on_postgres(&self) -> Option<Self> {
+        let (_, filters) = BOTH_DATABASES.iter().find(|(target, _)| *target == self.target)?;
+        let name = format!("{}{ON_POSTGRES}", self.target);
+        Some(Self { name, on_postgres: true, filters, ..self.clone() })
     }
 
     /// The arguments for `cargo test`. Always with `--workspace`: selecting one package would
     /// select other features and compile its dependencies again.
     pub(crate) fn cargo_arguments(&self) -> Vec<&str> {
         let mut arguments = vec!["--workspace", "--no-fail-fast"];
-        if self.name == UNIT {
+        if self.target == UNIT {
             arguments.extend(["--lib", "--bins"]);
         } else {
-            arguments.extend(["--test", &self.name]);
+            arguments.extend(["--test", &self.target]);
+        }
+        if self.one_thread || !self.filters.is_empty() {
+            arguments.push("--");
         }
         if self.one_thread {
-            arguments.extend(["--", "--test-threads=1"]);
+            arguments.push("--test-threads=1");
         }
+        arguments.extend(self.filters);
         arguments
     }
 }
@@ -60,7 +96,14 @@ pub(crate) fn all(metadata: &Value) -> Result<Vec<Suite>> {
     let mut suites: Vec<Suite> = names.into_iter().map(Suite::named).collect();
     suites.sort_by_key(|suite| suite.one_thread); // stable: by name within each half
     suites.insert(0, Suite::named(UNIT));
-    Ok(suites)
+    Ok(suites
+        .into_iter()
+        .flat_map(|suite| {
+            let again = suite.on_postgres();
+            [Some(suite), again]
+        })
+        .flatten()
+        .collect())
 }
 
 /// The wanted ones among `all`, in `all`'s order; all of them where none is named.
@@ -101,7 +144,13 @@ mod tests {
             suites.iter().map(|s| (s.name.as_str(), s.one_thread)).collect();
         assert_eq!(
             order,
-            [("unit", false), ("writer", false), ("heard_audio", true), ("sipp_ladder", true)]
+            [
+                ("unit", false),
+                ("unit_postgres", false),
+                ("writer", false),
+                ("heard_audio", true),
+                ("sipp_ladder", true)
+            ]
         );
     }
 
@@ -118,9 +167,22 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_on_postgresql_is_the_same_with_its_own_name() {
+        let suite = Suite::named("crash_recovery").on_postgres().unwrap();
+        assert_eq!((suite.name.as_str(), suite.on_postgres), ("crash_recovery_postgres", true));
+        assert_eq!(suite.cargo_arguments(), Suite::named("crash_recovery").cargo_arguments());
+        let unit = Suite::named("unit").on_postgres().unwrap();
+        assert!(unit.cargo_arguments().ends_with(BOTH_DATABASES[0].1), "{unit:?}");
+        assert_eq!(Suite::named("sipp_ladder").on_postgres(), None);
+    }
+
+    #[test]
     fn a_wrong_name_is_refused_with_the_right_ones() {
         let error = select(all(&metadata()).unwrap(), &["wirter".into()]).unwrap_err().to_string();
-        assert!(error.contains("`wirter`") && error.contains("unit, writer"), "{error}");
+        assert!(
+            error.contains("`wirter`") && error.contains("unit, unit_postgres, writer"),
+            "{error}"
+        );
         let chosen = select(all(&metadata()).unwrap(), &["writer".into()]).unwrap();
         assert_eq!(chosen, [Suite::named("writer")]);
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: provision, build once, run suite by suite, sum up.
 
+use crate::postgres::{self, Server};
 use crate::suite::{self, Suite};
 use crate::tally::Tally;
 use crate::workspace::{Workspace, run};
@@ -47,11 +48,17 @@ impl Test {
         run(workspace.cargo("test").args(["--workspace", "--all-targets", "--no-run"]))?;
         println!("\nbuilt all tests in {}", minutes(started.elapsed()));
 
+        let wants_postgres = suites.iter().any(|suite| suite.on_postgres);
+        let server = if wants_postgres { Some(Server::start()?) } else { None };
         let mut ran = Vec::new();
         for suite in suites {
             println!("\n── {} {}", suite.name, if suite.one_thread { "(one thread)" } else { "" });
             let started = Instant::now();
-            let tally = self.run_suite(workspace, &suite)?;
+            let server = server.as_ref().filter(|_| suite.on_postgres);
+            let tally = self.run_suite(workspace, &suite, server)?;
+            if let Some(server) = server {
+                server.clear();
+            }
             let took = started.elapsed();
             println!("── {}: {}", suite.name, minutes(took));
             ran.push(Ran { suite, tally, took });
@@ -59,9 +66,17 @@ impl Test {
         close(&ran)
     }
 
-    fn run_suite(&self, workspace: &Workspace, suite: &Suite) -> Result<Tally> {
+    fn run_suite(
+        &self,
+        workspace: &Workspace,
+        suite: &Suite,
+        server: Option<&Server>,
+    ) -> Result<Tally> {
         let mut command = workspace.cargo("test");
-        command.args(suite.cargo_arguments());
+        command.args(suite.cargo_arguments()).env_remove(postgres::VARIABLE);
+        if let Some(server) = server {
+            command.env(postgres::VARIABLE, server.url());
+        }
         if self.soak {
             command.env("YUNLING_SOAK", "1");
         }

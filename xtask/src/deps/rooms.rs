@@ -22,7 +22,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "yunling-switch",
         imports: &["yunling-switch-contract"],
-        tests_import: &["yunling-carrier-sim"],
+        tests_import: &["yunling-carrier-sim", "yunling-fuzz"],
         never_links: &["sea-orm", "sqlx", "poem"],
     },
     Room {
@@ -40,13 +40,13 @@ const ROOMS: &[Room] = &[
     Room {
         name: "yunling-assets",
         imports: &["yunling-domain"],
-        tests_import: &[],
+        tests_import: &["yunling-fuzz"],
         never_links: &["sea-orm", "poem"],
     },
     Room {
         name: "yunling-app",
         imports: &["yunling-domain", "yunling-store", "yunling-assets"],
-        tests_import: &[],
+        tests_import: &["yunling-fuzz"],
         never_links: &["poem", "rsipstack"],
     },
     Room {
@@ -67,9 +67,16 @@ const ROOMS: &[Room] = &[
             "yunling-switch-contract",
             "yunling-workers",
         ],
-        tests_import: &[],
+        tests_import: &["yunling-fuzz"],
         never_links: &[],
     },
+    Room {
+        name: "yunling-bench",
+        imports: &["yunling-switch", "yunling-switch-contract"],
+        tests_import: &[],
+        never_links: &["sea-orm", "sqlx", "poem"],
+    },
+    Room { name: "yunling-fuzz", imports: &[], tests_import: &[], never_links: IMPURE },
     Room { name: "xtask", imports: &[], tests_import: &[], never_links: &["tokio"] },
 ];
 

@@ -1,0 +1,58 @@
+//! The programs that `cargo xtask bench` starts, one a process so that each one's CPU is its own:
+//! the engine under load, and those that measure it from outside. Each prints one JSON object a
+//! line on standard output and is told what to do by lines on standard input, or ends by itself.
+
+mod bare;
+mod callbacks;
+mod callee;
+mod customer;
+mod engine;
+mod latency;
+mod spacing;
+mod told;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The same as the product's: figures are of what is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(
+    name = "yunling-bench",
+    about = "The load and the measuring tools of `cargo xtask bench`"
+)]
+struct Cli {
+    #[command(subcommand)]
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// The engine alone: dials, plays, hangs up
+    Engine(engine::Engine),
+    /// The callees' media: measures the packets that come, and sends each one back
+    Callee(callee::Callee),
+    /// A customer: requests over HTTP, and the server that their callbacks come to
+    Customer(customer::Customer),
+    /// A bare loop that sends and receives what so many calls would
+    Bare(bare::Bare),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().program {
+        Program::Engine(engine) => engine.run(),
+        Program::Callee(callee) => callee.run(),
+        Program::Customer(customer) => customer.run(),
+        Program::Bare(bare) => bare.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("yunling-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Another engine under the same load, in the same run. Its folder brings the scripts: see
+//! docs/BENCHMARKS.md for what they have to be.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::Length;
+use super::alone::{CLEAN, Load, climb};
+use super::table::Row;
+use crate::workspace::run;
+
+/// The peer, running. Stopped when dropped.
+pub(super) struct Peer {
+    folder: PathBuf,
+    pid: String,
+}
+
+impl Peer {
+    /// Copies the folder, because its scripts write beside themselves, and starts the engine.
+    pub(super) fn start(from: &Path, out: &Path) -> Result<Self> {
+        let folder = out.join("peer");
+        // Left by the last run.
+        let _ = std::fs::remove_dir_all(&folder);
+        run(Command::new("cp").arg("-R").arg(from).arg(&folder))?;
+        run(Command::new("chmod").args(["-R", "u+w"]).arg(&folder))?;
+        run(Command::new("cc").current_dir(&folder).args([
+            "-O2",
+            "-w",
+            "-o",
+            "rtpsink",
+            "rtpsink.c",
+        ]))?;
+        let output = Command::new("bash")
+            .current_dir(&folder)
+            .args(["asterisk.sh", "start"])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start the peer")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let pid = text.lines().next_back().unwrap_or_default().trim().to_owned();
+        if !output.status.success() || pid.parse::<u32>().is_err() {
+            bail!("the peer did not start; is it installed (`asterisk.sh install`)?");
+        }
+        Ok(Self { folder, pid })
+    }
+
+    /// Its CPU seconds per 1,000 notices, for [`super::alone::Alone::cost`].
+    pub(super) fn cost(&self, length: Length) -> Result<f64> {
+        let seen = self.notices("cost", Load::steady(300.0, 8.0, length.of(1_000, 450)))?;
+        eprintln!("  the peer: {seen}");
+        seen["cpu_s_per_1000_calls"].as_f64().context("the peer's report names no CPU")
+    }
+
+    /// Its highest clean rate.
+    pub(super) fn rate(&self, length: Length) -> Result<(f64, Value)> {
+        let steps = length.of(&[100.0, 150.0, 200.0, 250.0][..], &[150.0]);
+        climb(steps, |per_s| {
+            let calls = (per_s * length.of(6.0, 4.0)) as u32;
+            let seen = self.notices("rate", Load { calls, per_s, prompt_s: 1.0 })?;
+            let clean = seen["uas_ok"] == calls
+                && seen["retrans"] == 0
+                && seen["rtp"]["lost_by_seq"] == 0
+                && seen["rtp"]["pct_20+-2ms"].as_f64().unwrap_or(0.0) >= 100.0 * CLEAN;
+            Ok((clean, seen))
+        })
+    }
+
+    /// Its own row for what it does at 300 prompts at once.
+    pub(super) fn row(rate: f64, tried: Value) -> Row {
+        Row::new('c', "the peer, 1 s prompt: clean notices per second", rate, tried)
+    }
+
+    fn notices(&self, name: &str, load: Load) -> Result<Value> {
+        let prompt = format!("{:.0}", load.prompt_s);
+        let (per_s, calls) = (load.per_s.to_string(), load.calls.to_string());
+        let output = Command::new("bash")
+            .current_dir(&self.folder)
+            .args(["run_notify.sh", name, &per_s, &calls, &self.pid])
+            .args(["python3", "notify_ami.py", "--cps", &per_s, "--calls", &calls])
+            .args(["--prompt", &format!("/var/ast/prompts/prompt{prompt}")])
+            .env("ECHO", "-e")
+            .env("HOLD", &prompt)
+            .stderr(Stdio::null())
+            .output()
+            .context("cannot start the peer's script")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().rev().find(|line| line.starts_with('{'));
+        serde_json::from_str(line.unwrap_or_default())
+            .with_context(|| format!("the peer's script printed no report, but {text:?}"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let stopped = Command::new("bash")
+            .current_dir(&self.folder)
+            .args(["asterisk.sh", "stop"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !stopped.is_ok_and(|status| status.success()) {
+            eprintln!("xtask: the peer may not have stopped: process {}", self.pid);
+        }
+    }
+}
