@@ -20,12 +20,11 @@ const ON_POSTGRES: &str = "_postgres";
 /// Suites that are run on PostgreSQL as well, and those of their tests: all, or those whose names
 /// hold one of these words. Their code names no database (yunling-store's `test_database`).
 const BOTH_DATABASES: &[(&str, &[&str])] = &[
-    (UNIT, &["api::tests::", "calls::tests::", "submit_notice::tests::", "finish_call::tests::"]),
+    (UNIT, &["api::tests::", "submit_notice::tests::", "finish_call::tests::"]),
     ("store", &[]),
     ("deliveries", &[]),
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
-    ("crash_recovery", &[]),
 ];
 
 /// One line of the closing table.
@@ -168,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_suite_on_postgresql_is_the_same_with_its_own_name() {
-        let suite = Suite::named("crash_recovery").on_postgres().unwrap();
-        assert_eq!((suite.name.as_str(), suite.on_postgres), ("crash_recovery_postgres", true));
-        assert_eq!(suite.cargo_arguments(), Suite::named("crash_recovery").cargo_arguments());
+        let suite = Suite::named("calls_notice").on_postgres().unwrap();
+        assert_eq!((suite.name.as_str(), suite.on_postgres), ("calls_notice_postgres", true));
+        assert_eq!(suite.cargo_arguments(), Suite::named("calls_notice").cargo_arguments());
         let unit = Suite::named("unit").on_postgres().unwrap();
         assert!(unit.cargo_arguments().ends_with(BOTH_DATABASES[0].1), "{unit:?}");
         assert_eq!(Suite::named("sipp_ladder").on_postgres(), None);

@@ -24,6 +24,29 @@ pub(super) async fn read(body: Body, limit_bytes: usize) -> Result<Vec<u8>, Refu
     read_within(body, limit_bytes, patience(limit_bytes)).await
 }
 
+/// The whole body of JSON. A NUL in a text is refused here, for every field alike: one of the
+/// databases has no place for it.
+///
+/// # Errors
+/// Those of [`read`], and `MALFORMED_JSON` for a NUL.
+pub(super) async fn read_json(body: Body, limit_bytes: usize) -> Result<Vec<u8>, Refusal> {
+    let bytes = read(body, limit_bytes).await?;
+    if holds_nul(&bytes) {
+        return Err(Refusal::new(MALFORMED_JSON)
+            .with_detail("a text holds \\u0000: expected texts without that character"));
+    }
+    Ok(bytes)
+}
+
+/// Whether a JSON text has the escape of NUL; a backslash before it makes it plain text.
+fn holds_nul(json: &[u8]) -> bool {
+    let escape = b"\\u0000";
+    json.windows(escape.len()).enumerate().any(|(at, part)| {
+        let before = json[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        part == escape && before % 2 == 0
+    })
+}
+
 async fn read_within(
     body: Body,
     limit_bytes: usize,
@@ -80,6 +103,19 @@ mod tests {
         ]));
         let refusal = read(broken, REQUEST_BYTES).await.unwrap_err();
         assert!(refusal.detail.contains("to its end"), "{refusal}");
+    }
+
+    #[test]
+    fn a_nul_is_found_and_its_spelling_is_not() {
+        for (json, found) in [
+            (r#"{"a":"\u0000"}"#, true),
+            (r#"{"a":"\\u0000"}"#, false),
+            (r#"{"a":"\\\u0000"}"#, true),
+            (r#"{"a":"u0000 \u0001"}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(holds_nul(json.as_bytes()), found, "{json}");
+        }
     }
 
     #[test]

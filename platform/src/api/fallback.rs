@@ -33,6 +33,14 @@ impl<E: Endpoint> Endpoint for Answering<E> {
         let published = request.uri().path().starts_with("/Accounts/");
         let app = request.data::<App>().cloned();
         let id = request.data::<RequestId>().cloned().unwrap_or_default();
+        if names_nul(&request) {
+            let refusal = Refusal::new(BAD_PARAMETER)
+                .with_detail("the address holds %00: expected one without that character");
+            return match app {
+                Some(app) if published => Ok(voice::failure(&app, &refusal).into_response()),
+                _ => Ok(Problem(refusal).response(&id)),
+            };
+        }
         match self.0.call(request).await {
             Ok(answer) => Ok(answer.into_response()),
             Err(error) if error.is_from_response() => Ok(error.into_response()),
@@ -45,6 +53,12 @@ impl<E: Endpoint> Endpoint for Answering<E> {
             }
         }
     }
+}
+
+/// Whether a path or a query names NUL, which one of the databases has no place for. No identifier
+/// and no filter of ours has it.
+fn names_nul(request: &Request) -> bool {
+    request.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00"))
 }
 
 /// What the failure is in our table's words.

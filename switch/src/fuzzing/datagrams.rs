@@ -75,5 +75,5 @@ fn check_reply(request: &Message, reply: &[u8], request_len: usize) {
 
 /// White space of whatever kind is one (RFC 3261 §25.1, LWS): we write spaces for tabs.
 fn spaced(text: &str) -> String {
-    text.replace('\t', " ")
+    text.replace(char::is_control, " ").trim().to_owned()
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -56,7 +57,7 @@ impl Peer {
 
     /// Its highest clean rate.
     pub(super) fn rate(&self, length: Length) -> Result<(f64, Value)> {
-        let steps = length.of(&[100.0, 150.0, 200.0, 250.0][..], &[150.0]);
+        let steps = length.of(&[150.0, 200.0, 250.0, 300.0, 350.0][..], &[150.0]);
         climb(steps, |per_s| {
             let calls = (per_s * length.of(6.0, 4.0)) as u32;
             let seen = self.notices("rate", Load { calls, per_s, prompt_s: 1.0 })?;
@@ -68,7 +69,7 @@ impl Peer {
         })
     }
 
-    /// Its own row for what it does at 300 prompts at once.
+    /// Its own row, with all that was seen.
     pub(super) fn row(rate: f64, tried: Value) -> Row {
         Row::new('c', "the peer, 1 s prompt: clean notices per second", rate, tried)
     }
@@ -101,8 +102,14 @@ impl Drop for Peer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        if !stopped.is_ok_and(|status| status.success()) {
-            eprintln!("xtask: the peer may not have stopped: process {}", self.pid);
+        // The script's own outcome says less: it also puts away what the engine ran in.
+        let runs = || Path::new("/proc").join(&self.pid).exists();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while runs() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if stopped.is_err() || runs() {
+            eprintln!("xtask: the peer has not stopped: process {}", self.pid);
         }
     }
 }

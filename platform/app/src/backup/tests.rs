@@ -205,7 +205,7 @@ async fn a_damaged_archive_is_refused_before_anything_is_replaced() {
         ("of a newer format", newer("\"format\": 1", "\"format\": 9"), "use a newer one"),
         (
             "of a newer schema",
-            newer("m20261124_000001_foundation", "m20991124_000001_foundation"),
+            newer("\"m20261124_000001_foundation\"", "\"m20991124_000001_foundation\""),
             "newer release",
         ),
         ("empty", Vec::new(), "cut short"),

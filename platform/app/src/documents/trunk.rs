@@ -149,14 +149,23 @@ impl<const LEAST: u32, const MOST: u32> Seconds<LEAST, MOST> {
 
 impl<'de, const LEAST: u32, const MOST: u32> Deserialize<'de> for Seconds<LEAST, MOST> {
     fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let seconds = u32::deserialize(reader)?;
-        if (LEAST..=MOST).contains(&seconds) {
-            Ok(Self(seconds))
-        } else {
-            Err(serde::de::Error::custom(format_args!(
-                "expected {LEAST} to {MOST} seconds, found {seconds}"
-            )))
+        struct Number<const LEAST: u32, const MOST: u32>;
+        impl<const LEAST: u32, const MOST: u32> serde::de::Visitor<'_> for Number<LEAST, MOST> {
+            type Value = Seconds<LEAST, MOST>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{LEAST} to {MOST} seconds")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let seconds = u32::try_from(number).ok();
+                seconds
+                    .filter(|seconds| (LEAST..=MOST).contains(seconds))
+                    .map(Seconds)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
+            }
         }
+        reader.deserialize_u64(Number)
     }
 }
 

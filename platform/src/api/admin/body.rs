@@ -32,7 +32,7 @@ impl<'a, T: ParseFromJSON, const LIMIT: usize> ApiExtractor<'a> for JsonBody<T, 
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let bytes = body::read(body.take()?, LIMIT).await.map_err(Problem)?;
+        let bytes = body::read_json(body.take()?, LIMIT).await.map_err(Problem)?;
         parse(&bytes).map(Self).map_err(|refusal| Problem(refusal).into())
     }
 }

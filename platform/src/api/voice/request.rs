@@ -23,7 +23,7 @@ impl NoticeBody {
     /// # Errors
     /// `-2`: it is too large or broke off.
     pub(super) async fn read(self) -> Result<Vec<u8>, Refusal> {
-        body::read(self.0, body::REQUEST_BYTES).await
+        body::read_json(self.0, body::REQUEST_BYTES).await
     }
 }
 
