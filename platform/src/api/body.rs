@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::Body;
 use poem::error::ReadBodyError;
 use yunling_app::Refusal;
-use yunling_domain::error_code::{BODY_TOO_LARGE, MALFORMED_JSON};
+use yunling_domain::error_code::{BAD_PARAMETER, BODY_TOO_LARGE, MALFORMED_JSON};
 
 /// The longest request of the interfaces but `apply`: fifty contents and 4 KiB of user data fit in
 /// a fraction of it.
@@ -28,11 +28,11 @@ pub(super) async fn read(body: Body, limit_bytes: usize) -> Result<Vec<u8>, Refu
 /// databases has no place for it.
 ///
 /// # Errors
-/// Those of [`read`], and `MALFORMED_JSON` for a NUL.
+/// Those of [`read`], and `BAD_PARAMETER` for a NUL.
 pub(super) async fn read_json(body: Body, limit_bytes: usize) -> Result<Vec<u8>, Refusal> {
     let bytes = read(body, limit_bytes).await?;
     if holds_nul(&bytes) {
-        return Err(Refusal::new(MALFORMED_JSON)
+        return Err(Refusal::new(BAD_PARAMETER)
             .with_detail("a text holds \\u0000: expected texts without that character"));
     }
     Ok(bytes)
