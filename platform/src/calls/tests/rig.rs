@@ -1,5 +1,6 @@
 //! A store, an app and a dispatcher in a temporary folder, and an engine that follows a script.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -269,11 +270,22 @@ mod rows {
     }
 }
 
+/// The address of a folder's database: a second rig over the folder finds what the first one left.
+async fn database(folder: &Path) -> String {
+    let address = folder.join("database-address");
+    if let Ok(known) = std::fs::read_to_string(&address) {
+        return known;
+    }
+    let fresh = test_database::fresh(folder).await;
+    std::fs::write(&address, &fresh).expect("the folder is ours");
+    fresh
+}
+
 async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
     let settings = json!({
         "node": "10000",
         "data_dir": folder.path(),
-        "database": { "url": test_database::fresh(folder.path()).await },
+        "database": { "url": database(folder.path()).await },
         "http": { "listen": "127.0.0.1:0" },
         "sip": { "listen": ["udp:127.0.0.1:5060"] },
         "rtp": { "address": "127.0.0.1", "ports": "20000-29999" },
