@@ -7,6 +7,7 @@
 //! - `sdp/` is offer and answer.
 //! - `media/` is the media plane on threads of its own.
 //! - `trunks/` keeps trunks registered and asks them for signs of life.
+//! - `random` is chance, for all of them.
 //! - `supervision` keeps up the tasks that all legs need.
 
 mod config;
@@ -14,6 +15,7 @@ mod engine;
 #[cfg(test)]
 mod fuzzing;
 mod media;
+mod random;
 mod sdp;
 mod sip;
 mod supervision;

@@ -108,7 +108,10 @@ impl Drop for Server {
         while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < give_up_at {
             std::thread::sleep(LOOK_EVERY);
         }
-        crate::process_tree::kill(self.process.id());
+        // One that has ended was reaped: its number may be somebody else's by now.
+        if matches!(self.process.try_wait(), Ok(None)) {
+            crate::process_tree::kill(self.process.id());
+        }
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }

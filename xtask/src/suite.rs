@@ -25,6 +25,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("deliveries", &[]),
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
+    ("crash_recovery", &[]),
 ];
 
 /// One line of the closing table.

@@ -41,9 +41,10 @@ pub(super) async fn read_json(body: Body, limit_bytes: usize) -> Result<Vec<u8>,
 /// Whether a JSON text has the escape of NUL; a backslash before it makes it plain text.
 fn holds_nul(json: &[u8]) -> bool {
     let escape = b"\\u0000";
+    // A run of backslashes is only looked back over where an escape ends it: once.
     json.windows(escape.len()).enumerate().any(|(at, part)| {
-        let before = json[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
-        part == escape && before % 2 == 0
+        let backslash = |byte: &&u8| **byte == b'\\';
+        part == escape && json[..at].iter().rev().take_while(backslash).count() % 2 == 0
     })
 }
 

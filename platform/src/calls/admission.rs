@@ -36,24 +36,41 @@ pub(super) struct Permit {
 /// Why no call can start, and which limit it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Full {
-    /// `account` or the trunk's name.
-    pub(super) limit: String,
+    /// For what.
+    pub(super) waits_for: WaitsFor,
     /// When to ask again; absent: when a permit comes back.
     pub(super) until: Option<Micros>,
-    /// Whose fault it is if the call waits in vain.
-    pub(super) fault: Fault,
+}
+
+/// What a call that cannot start waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WaitsFor {
+    /// A line of `account`, or of the trunk of this name.
+    Line(String),
+    /// One of its trunks to come up.
+    Trunks,
 }
 
 impl Full {
     /// Whether it waits for a trunk to come up.
     pub(super) fn is_for_trunks(&self) -> bool {
-        self.limit == Rule::TrunksDown.name()
+        self.waits_for == WaitsFor::Trunks
+    }
+
+    /// Its name in stories and logs.
+    pub(super) fn limit(&self) -> &str {
+        match &self.waits_for {
+            WaitsFor::Line(limit) => limit,
+            WaitsFor::Trunks => Rule::TrunksDown.name(),
+        }
     }
 
     /// The rule and the fault of a call that has waited in vain.
     pub(super) fn expiry(&self) -> (&'static str, Fault) {
-        let rule = if self.is_for_trunks() { Rule::TrunksDown.name() } else { "queue_max_wait" };
-        (rule, self.fault)
+        match self.waits_for {
+            WaitsFor::Line(_) => ("queue_max_wait", Fault::Platform),
+            WaitsFor::Trunks => (Rule::TrunksDown.name(), Fault::Trunk),
+        }
     }
 }
 
@@ -104,8 +121,8 @@ impl Admission {
         }
         for (holder, _) in wanted {
             if let Some(Err(wait)) = gauges.get(holder).map(|gauge| gauge.check(now)) {
-                let limit = holder.name().to_owned();
-                return Err(Full { limit, until: until(wait), fault: Fault::Platform });
+                let waits_for = WaitsFor::Line(holder.name().to_owned());
+                return Err(Full { waits_for, until: until(wait) });
             }
         }
         for (holder, _) in wanted {

@@ -308,7 +308,7 @@ impl Conversation {
             match self.next_trunk(&self.trunks[trunk]).await {
                 Ok(permit) => self.permit.join(permit),
                 Err(full) => {
-                    tracing::info!(trunk = %self.trunks[trunk].name, limit = full.limit, "the next trunk has no line free");
+                    tracing::info!(trunk = %self.trunks[trunk].name, limit = full.limit(), "the next trunk has no line free");
                     self.leg_failed(at, EndKind::Unreachable, "no line is free on this trunk");
                     return None;
                 }

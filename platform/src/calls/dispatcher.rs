@@ -190,9 +190,10 @@ impl Dispatcher {
                     self.start(row, *passed, now);
                 }
                 Verdict::Wait(limit) => {
-                    if row.waited_for.is_none() {
-                        tracing::debug!(conversation = %row.attempt.queued.conversation_id, limit = limit.limit, "waits for a line");
-                        row.story.tell(now, EventBody::Queued { limit: limit.limit.clone() });
+                    if row.waited_for.as_ref().is_none_or(|before| before.limit() != limit.limit())
+                    {
+                        tracing::debug!(conversation = %row.attempt.queued.conversation_id, limit = limit.limit(), "waits for a line");
+                        row.story.tell(now, EventBody::Queued { limit: limit.limit().to_owned() });
                     }
                     row.until = limit.until;
                     row.waited_for = Some(limit.clone());

@@ -7,10 +7,10 @@ use yunling_app::Directory;
 use yunling_app::directory::{Account, Application, Trunk};
 use yunling_domain::numbers::Prefix;
 use yunling_domain::policy::{self, Decision, Facts, Rule};
-use yunling_domain::{ErrorCode, Fault, Micros, Number, error_code};
+use yunling_domain::{ErrorCode, Micros, Number, error_code};
 use yunling_store::attempts::Attempt;
 
-use super::admission::{Full, Permit};
+use super::admission::{Full, Permit, WaitsFor};
 use super::shell::Shell;
 
 /// A call that may go out now.
@@ -72,11 +72,9 @@ pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micr
     };
     match policy::decide(&facts, now) {
         // It was accepted, so it waits for one of them to come up.
-        Decision::Refuse { rule: Rule::TrunksDown, .. } => Verdict::Wait(Full {
-            limit: Rule::TrunksDown.name().to_owned(),
-            until: None,
-            fault: Fault::Trunk,
-        }),
+        Decision::Refuse { rule: Rule::TrunksDown, .. } => {
+            Verdict::Wait(Full { waits_for: WaitsFor::Trunks, until: None })
+        }
         Decision::Refuse { code, rule } => refuse(code, rule.name()),
         Decision::Defer { rule, until } => Verdict::Defer { rule, until },
         Decision::Allow { trunks, passed_over, from, route, rule } => {

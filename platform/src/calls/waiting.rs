@@ -15,6 +15,9 @@ const CAPACITY: usize = 2_048;
 /// From how many rows of one account and lane on no more of them are claimed: enough to fill every
 /// line that comes free until the next round, and few enough to leave the places to others.
 const ENOUGH: usize = 8;
+/// The same for rows whose trunks are all down: more, because they keep none of the account's other
+/// rows from lines that are free, and with an end, because they take the places of other accounts.
+const ENOUGH_FOR_TRUNKS: usize = 64;
 
 /// Rows that wait, in the order in which they are to be tried.
 #[derive(Default)]
@@ -46,15 +49,11 @@ impl Waiting {
 
     /// Accounts that have enough rows of a lane here.
     pub(super) fn saturated(&self) -> Vec<(AttemptLane, AccountId)> {
-        let mut counts: HashMap<(AttemptLane, &AccountId), usize> = HashMap::new();
-        // Those whose trunks are down keep nobody from lines that are free.
-        let for_lines = |row: &&Waiter| !row.waited_for.as_ref().is_some_and(Full::is_for_trunks);
-        for row in self.rows.iter().filter(for_lines) {
-            let queued = &row.attempt.queued;
-            *counts.entry((queued.lane, &queued.account)).or_default() += 1;
-        }
-        let many = counts.into_iter().filter(|(_, rows)| *rows >= ENOUGH);
-        many.map(|((lane, account), _)| (lane, account.clone())).collect()
+        let waiters = self.rows.iter().map(|row| {
+            let for_trunks = row.waited_for.as_ref().is_some_and(Full::is_for_trunks);
+            (row.attempt.queued.lane, &row.attempt.queued.account, for_trunks)
+        });
+        saturated(waiters)
     }
 
     /// Takes all rows out in the order in which they are to be tried: by lane, within a lane the
@@ -107,6 +106,20 @@ impl Waiting {
     }
 }
 
+/// Whoever has enough among rows that wait, each for a line or for trunks to come up.
+fn saturated<'a>(
+    waiters: impl Iterator<Item = (AttemptLane, &'a AccountId, bool)>,
+) -> Vec<(AttemptLane, AccountId)> {
+    let mut counts: HashMap<(AttemptLane, &AccountId), [usize; 2]> = HashMap::new();
+    for (lane, account, for_trunks) in waiters {
+        counts.entry((lane, account)).or_default()[usize::from(for_trunks)] += 1;
+    }
+    let many = counts.into_iter().filter(|(_, [for_lines, for_trunks])| {
+        *for_lines >= ENOUGH || *for_trunks >= ENOUGH_FOR_TRUNKS
+    });
+    many.map(|((lane, account), _)| (lane, account.clone())).collect()
+}
+
 /// A row's place in the order: its lane, the how manieth of its account it is there, and when that
 /// account was served last.
 type Place = (AttemptLane, usize, u64);
@@ -129,6 +142,17 @@ fn places<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_trunks_has_an_end_too() {
+        let account = AccountId::new("a");
+        for (rows, for_trunks, expected) in
+            [(7, false, 0), (8, false, 1), (63, true, 0), (64, true, 1)]
+        {
+            let waiters = (0..rows).map(|_| (AttemptLane::Notice, &account, for_trunks));
+            assert_eq!(saturated(waiters).len(), expected, "{rows} {for_trunks}");
+        }
+    }
 
     #[test]
     fn lanes_come_first_and_accounts_take_turns() {

@@ -68,10 +68,12 @@ impl NodeLease {
             .await;
         match taken {
             Ok(()) => write_holders(&mut lock, &format!("{holder}\n")).map_err(broken)?,
-            Err(error) => {
+            Err(error @ StoreError::NodeTaken { .. }) => {
                 write_holders(&mut lock, &earlier).map_err(broken)?;
                 return Err(error);
             }
+            // Whether the row has changed hands is not known: both names stay.
+            Err(error) => return Err(error),
         }
         Ok(Self { store: store.clone(), node, holder, _lock: lock })
     }

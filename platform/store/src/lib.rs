@@ -48,6 +48,7 @@ pub mod lease;
 pub mod media_blobs;
 pub mod requests;
 pub mod resources;
+pub mod restore_target;
 pub mod sip_traces;
 pub mod test_database;
 pub mod trace_contexts;

@@ -10,6 +10,7 @@ pub mod platform_side {
 
     use crate::{
         StoreError,
+        backend::in_time,
         entity::trace_context::{ActiveModel, Column, Entity},
     };
 
@@ -33,7 +34,7 @@ pub mod platform_side {
         Ok(())
     }
 
-    /// What was noted.
+    /// What was noted. A call waits for it, so it is given up like any look that a call waits for.
     ///
     /// # Errors
     /// Those of a read.
@@ -41,7 +42,8 @@ pub mod platform_side {
         connection: &impl ConnectionTrait,
         key: &str,
     ) -> Result<Option<String>, StoreError> {
-        Ok(Entity::find_by_id(key).one(connection).await?.map(|row| row.traceparent))
+        let row = in_time(async { Ok(Entity::find_by_id(key).one(connection).await?) }).await?;
+        Ok(row.map(|row| row.traceparent))
     }
 
     /// Deletes notes from before `before`, at most `limit` of them. Gives how many.

@@ -38,7 +38,7 @@ pub(super) fn leg_panicked() {
 
 /// A response that asks for a trunk's password came from an address that is not the trunk's, and was
 /// dropped: somebody wants the password, or the trunk answers from elsewhere than it is called at.
-pub(super) fn foreign_challenge(source: SocketAddr) {
+pub(crate) fn foreign_challenge(source: SocketAddr) {
     tracing::debug!(%source, "a challenge from an address that is not the trunk's was dropped");
     metrics::counter!("switch_sip_dropped_total", "why" => "foreign_challenge").increment(1);
 }

@@ -32,6 +32,7 @@ use crate::sip::timers::Timers;
 use crate::supervision::Vitals;
 use crate::trunks::{Office, Trunks};
 use courier::Courier;
+pub(crate) use figures::foreign_challenge;
 pub(crate) use registry::{Inbox, Letter, Registry};
 use trace::Tracer;
 

@@ -23,6 +23,26 @@ const HANG_UP: u8 = 0x1D;
 const UNSENT: u8 = 0x1C;
 const LOST: u8 = 0x01;
 
+/// All that can fail to be sent.
+const PURPOSES: [Purpose; 5] =
+    [Purpose::Invite, Purpose::Cancel, Purpose::Bye, Purpose::Refresh, Purpose::Reply];
+
+/// Does not compile when one is missing above.
+const _: () = {
+    let mut at = 0;
+    while at < PURPOSES.len() {
+        let place = match PURPOSES[at] {
+            Purpose::Invite => 0,
+            Purpose::Cancel => 1,
+            Purpose::Bye => 2,
+            Purpose::Refresh => 3,
+            Purpose::Reply => 4,
+        };
+        assert!(place == at);
+        at += 1;
+    }
+};
+
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
@@ -227,8 +247,7 @@ fn a_call_survives_any_peer_and_ends() {
                 LATER => line.later(),
                 HANG_UP => line.call.on_hang_up(HangUpWhy::Requested, line.now, &mut line.out),
                 UNSENT => {
-                    for purpose in [Purpose::Invite, Purpose::Cancel, Purpose::Bye, Purpose::Reply]
-                    {
+                    for purpose in PURPOSES {
                         line.call.on_send_failed(purpose, "x", line.now, &mut line.out);
                     }
                 }

@@ -14,7 +14,8 @@ use super::playout::Playout;
 use super::reports::Reports;
 use super::sender::Sender;
 use super::socket::{Inbox, LegSockets, Port};
-use super::{Agreed, random, rtp, wheel};
+use super::{Agreed, rtp, wheel};
+use crate::random;
 
 /// A header and 60 ms of samples.
 pub(super) const FRAME_LEN: usize = rtp::HEADER_LEN + 60 * SAMPLES_PER_MS as usize;

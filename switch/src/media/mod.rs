@@ -26,6 +26,7 @@
 //!   [`yunling_switch_contract::PlayEnd::LegEnded`], and [`MediaLeg::ended`] tells the owner.
 
 mod agreed;
+mod cname;
 mod config;
 mod events;
 mod figures;
@@ -39,7 +40,6 @@ mod meter;
 mod plane;
 mod playout;
 mod ports;
-mod random;
 mod reception;
 mod reports;
 mod rtcp;

@@ -3,15 +3,16 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use super::cname::cname;
 use super::figures::PeerView;
 use super::latch::{Latch, Source};
 use super::meter::Meter;
-use super::random::{self, Spread};
 use super::reception::Reception;
 use super::rtcp::{self, SenderInfo, SinceSenderReport};
 use super::sender::Sender;
 use super::socket::Datagram;
 use super::{Agreed, wall_clock};
+use crate::random::Spread;
 
 /// The mean time between packets (RFC 3550 §6.2); each is drawn from half to one and a half of it,
 /// and the first comes in half the time (§6.3.1).
@@ -38,7 +39,7 @@ impl Reports {
         let first_ms = INTERVAL_MS / 4 + spread.below(INTERVAL_MS / 2);
         Self {
             latch: Latch::new(agreed.remote_rtcp, agreed.allowed.clone()),
-            cname: random::cname(),
+            cname: cname(),
             spread,
             due: now + Duration::from_millis(first_ms),
             sender_report: None,

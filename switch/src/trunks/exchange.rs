@@ -10,8 +10,10 @@ use yunling_switch_contract::{Credentials, Peer};
 use super::Office;
 use super::outcome::{Answer, Outcome};
 use super::requests::{Labels, Request};
-use crate::engine::{Inbox, Letter, Registry};
+use crate::engine::{Inbox, Letter, Registry, foreign_challenge};
+use crate::random;
 use crate::sip::authorizer::{Authorizer, Tries};
+use crate::sip::call::is_foreign_challenge;
 use crate::sip::stack::{Reached, Start};
 use crate::sip::transaction::{ClientTransaction, Due};
 
@@ -43,15 +45,15 @@ pub(super) struct Ended {
 impl Series {
     /// Begins a series. Credentials answer challenges.
     pub(super) fn begin(office: &Office, credentials: Option<Credentials>) -> Self {
-        let call_id = hex::encode(random::<16>());
+        let call_id = hex::encode(random::bytes::<16>());
         Self {
             inbox: Registry::open_inbox(&office.registry, &call_id),
             call_id,
-            tag: hex::encode(random::<8>()),
-            branch_stem: hex::encode(random::<8>()),
+            tag: hex::encode(random::bytes::<8>()),
+            branch_stem: hex::encode(random::bytes::<8>()),
             lot: chance(),
             cseq: 0,
-            authorizer: Authorizer::new(credentials, hex::encode(random::<8>())),
+            authorizer: Authorizer::new(credentials, hex::encode(random::bytes::<8>())),
         }
     }
 
@@ -154,22 +156,18 @@ impl Series {
 
     /// What a message means to the request with this branch.
     fn weigh(&self, letter: &Letter, branch: &str, reached: &Reached) -> Weight {
-        let (message, from) = (&letter.0, letter.1);
+        let (message, from) = (&letter.0, &letter.1);
         let Start::Response { status, .. } = message.start() else { return Weight::Nothing };
         if message.branch() != Some(branch) || message.cseq() != self.cseq {
             return Weight::Nothing;
         }
-        match status {
+        match *status {
             ..200 => Weight::Provisional,
-            // A stranger who chose the nonce would learn our password's digest.
-            401 | 407 if from.address.ip() != reached.target.address.ip() => {
-                tracing::warn!(
-                    from = %from.address,
-                    trunk = %reached.target.address,
-                    "a challenge that is not the trunk's own is not answered"
-                );
-                metrics::counter!("switch_sip_dropped_total", "why" => "foreign_challenge")
-                    .increment(1);
+            status
+                if is_foreign_challenge(status, *from, reached.target)
+                    && self.authorizer.has_password() =>
+            {
+                foreign_challenge(from.address);
                 Weight::Nothing
             }
             _ => Weight::Final,
@@ -192,15 +190,7 @@ pub(super) async fn cancelled(lost: Option<&CancellationToken>) {
     }
 }
 
-/// Octets that nobody can foresee.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .expect("the system's random generator works once it is seeded");
-    bytes
-}
-
 /// A number by chance.
 pub(super) fn chance() -> u64 {
-    u64::from_ne_bytes(random())
+    u64::from_ne_bytes(random::bytes())
 }

@@ -16,7 +16,7 @@ mod requests;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
@@ -29,7 +29,8 @@ use crate::sip::stack::Stack;
 use crate::sip::timers::Timers;
 use keeper::Leave;
 
-/// The pause before a keeper that panicked is begun anew; it doubles with each time.
+/// The pause before a keeper that panicked is begun anew; it doubles with each time, until one has
+/// run for longer than [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest of these pauses.
@@ -198,6 +199,7 @@ impl Kept {
 async fn supervise(office: &Office, plan: &TrunkPlan, leave: &Leave) {
     let mut pause = PAUSE;
     loop {
+        let began = Instant::now();
         let keeping = AssertUnwindSafe(keeper::keep(office, plan, leave)).catch_unwind();
         if keeping.await.is_ok() {
             return;
@@ -208,6 +210,9 @@ async fn supervise(office: &Office, plan: &TrunkPlan, leave: &Leave) {
             "the keeper of a trunk panicked, by a fault of the engine's: it is begun anew"
         );
         figures::keeper_panicked();
+        if began.elapsed() > LONGEST_PAUSE {
+            pause = PAUSE;
+        }
         tokio::select! {
             () = leave.asked() => return,
             () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),

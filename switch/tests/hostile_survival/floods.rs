@@ -86,7 +86,7 @@ fn flood(engine: SocketAddr, stop: &AtomicBool) -> (u32, u32, Duration) {
     (sent, answered, took)
 }
 
-/// A stranger cannot have all connections, and one that we deal with still gets its own.
+/// A stranger cannot have all connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_holds_few_connections() {
     let rig = Rig::start(FloodLimits { per_source_per_s: 10_000, burst: 10_000 }).await;

@@ -77,7 +77,6 @@ impl Outcome {
             "per_s": self.load.per_s,
             "prompt_s": self.load.prompt_s,
             "cpu_s": self.spent.cpu_s(),
-            "kernel_share": self.spent.kernel_share(),
             "engine": self.ended,
             "heard": self.heard,
             "sipp": self.seen.to_json(),
@@ -170,7 +169,6 @@ impl Alone<'_, '_> {
             let outcome = self.run(upright(*calls), true)?;
             let (spent, full, heard) = outcome.window.as_ref().context("it was watched")?;
             let detail = json!({
-                "kernel_share": spent.kernel_share(),
                 "window": heard,
                 "whole": outcome.to_json(),
             });
@@ -239,7 +237,7 @@ impl Alone<'_, '_> {
         let spent = bare.usage()? - before;
         let heard = self.callees.heard()?;
         bare.end(Duration::from_secs(2));
-        let detail = json!({ "kernel_share": spent.kernel_share(), "heard": heard });
+        let detail = json!({ "heard": heard });
         let what = "a bare loop, the packets of 1,000 prompts: % of a core";
         Ok(Row::new('g', what, 100.0 * spent.share(), detail))
     }

@@ -12,9 +12,8 @@ const TICKS_PER_S: f64 = 100.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
     at: Instant,
-    /// All threads, those that have ended too.
-    user_s: f64,
-    kernel_s: f64,
+    /// Of all threads, those that have ended too.
+    cpu_s: f64,
     /// Resident memory.
     pub(super) rss_kb: u64,
 }
@@ -23,8 +22,7 @@ pub(super) struct Usage {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spent {
     wall: Duration,
-    pub(super) user_s: f64,
-    pub(super) kernel_s: f64,
+    cpu_s: f64,
 }
 
 impl Usage {
@@ -34,9 +32,9 @@ impl Usage {
             std::fs::read_to_string(format!("/proc/{pid}/{file}"))
                 .with_context(|| format!("process {pid} has ended"))
         };
-        let (user_s, kernel_s) = times(&read("stat")?).context("/proc/PID/stat is not as known")?;
+        let cpu_s = cpu_s(&read("stat")?).context("/proc/PID/stat is not as known")?;
         let rss_kb = resident_kb(&read("status")?).context("/proc/PID/status names no VmRSS")?;
-        Ok(Self { at: Instant::now(), user_s, kernel_s, rss_kb })
+        Ok(Self { at: Instant::now(), cpu_s, rss_kb })
     }
 }
 
@@ -44,37 +42,28 @@ impl Sub for Usage {
     type Output = Spent;
 
     fn sub(self, before: Self) -> Spent {
-        Spent {
-            wall: self.at.duration_since(before.at),
-            user_s: self.user_s - before.user_s,
-            kernel_s: self.kernel_s - before.kernel_s,
-        }
+        Spent { wall: self.at.duration_since(before.at), cpu_s: self.cpu_s - before.cpu_s }
     }
 }
 
 impl Spent {
-    /// Seconds of CPU.
+    /// Seconds of CPU, the program's own and the kernel's.
     pub(super) fn cpu_s(self) -> f64 {
-        self.user_s + self.kernel_s
+        self.cpu_s
     }
 
     /// The share of one core.
     pub(super) fn share(self) -> f64 {
-        self.cpu_s() / self.wall.as_secs_f64()
-    }
-
-    /// How much of it was the kernel's.
-    pub(super) fn kernel_share(self) -> f64 {
-        self.kernel_s / self.cpu_s().max(f64::MIN_POSITIVE)
+        self.cpu_s / self.wall.as_secs_f64()
     }
 }
 
-/// User and kernel seconds. The name may itself hold spaces and parentheses.
-fn times(stat: &str) -> Option<(f64, f64)> {
+/// User and kernel seconds together. The name may itself hold spaces and parentheses.
+fn cpu_s(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace().skip(11);
     let mut seconds = || Some(fields.next()?.parse::<f64>().ok()? / TICKS_PER_S);
-    Some((seconds()?, seconds()?))
+    Some(seconds()? + seconds()?)
 }
 
 fn resident_kb(status: &str) -> Option<u64> {
@@ -95,8 +84,8 @@ mod tests {
     #[test]
     fn fields_are_counted_behind_the_name() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 3 0 9";
-        assert_eq!(times(stat), Some((2.5, 0.5)));
-        assert_eq!(times("7 (cut"), None);
+        assert_eq!(cpu_s(stat), Some(3.0));
+        assert_eq!(cpu_s("7 (cut"), None);
         assert_eq!(resident_kb("Name:\tx\nVmRSS:\t  1234 kB\n"), Some(1_234));
     }
 

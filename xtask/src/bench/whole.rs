@@ -52,7 +52,6 @@ impl Whole<'_, '_> {
         let spent = after - before;
         let detail = json!({
             "cpu_s": spent.cpu_s(),
-            "kernel_share": spent.kernel_share(),
             "rss_kb_before": before.rss_kb,
             "rss_kb_after": after.rss_kb,
             "requested": requested,

@@ -43,6 +43,13 @@ pub enum BackupError {
     /// A node uses the data.
     #[error("a node runs on this data ({lock} is locked): stop it first", lock = .0.display())]
     Running(PathBuf),
+    /// Nodes use the database, perhaps of another machine.
+    #[error(
+        "nodes run on this database ({}): stop them first; one that was killed counts for half a \
+         minute",
+        .0.join(", ")
+    )]
+    NodesRun(Vec<String>),
     /// A program of PostgreSQL's is missing or failed.
     #[error("{program}: {said}")]
     Tool {

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use yunling_domain::{Micros, NodeNumber};
-use yunling_store::{Lane, OpenOptions, SchemaState, Store, backup, lease};
+use yunling_store::{Lane, OpenOptions, SchemaState, Store, backup, lease, restore_target};
 
 use super::archive;
 use super::files::RESTORING;
 use super::place::Mover;
-use super::server::{self, Over};
+use super::server;
 use super::{BackupError, DatabaseKind, Manifest, Progress};
 use crate::config::Settings;
 use crate::secrets::Keyring;
@@ -89,7 +89,7 @@ pub async fn restore(
     let files = Files::of(&stage, settings)?;
     if !wanted.over_existing {
         files.refuse_existing()?;
-        refuse_existing_database(url, target.as_deref()).await?;
+        refuse_existing_database(url, target.as_deref(), wanted.now).await?;
     }
     let copy = stage.path().join(configured.entry());
     let held = match &target {
@@ -101,9 +101,14 @@ pub async fn restore(
         }
         None => {
             progress("restoring the database");
-            let is_empty = Store::schema(url).await?.applied.is_empty();
-            let over = if is_empty { Over::Nothing } else { Over::Another };
-            server::load(url, &copy, over).await?;
+            let there = restore_target::look(url, wanted.now).await?;
+            if !there.live_nodes.is_empty() {
+                return Err(BackupError::NodesRun(there.live_nodes));
+            }
+            if there.has_tables {
+                restore_target::clear(url).await?;
+            }
+            server::load(url, &copy).await?;
             settle(url, &manifest, &wanted).await?
         }
     };
@@ -159,13 +164,17 @@ fn refuse_running(settings: &Settings, database: Option<&Path>) -> Result<(), Ba
 
 const EMPTY: &str = "restore into an empty place, or add --force (what is there is kept aside)";
 
-async fn refuse_existing_database(url: &str, file: Option<&Path>) -> Result<(), BackupError> {
+async fn refuse_existing_database(
+    url: &str,
+    file: Option<&Path>,
+    now: Micros,
+) -> Result<(), BackupError> {
     match file {
         Some(file) if file.exists() => {
             Err(BackupError::Exists(format!("the database {}", file.display()), EMPTY))
         }
         Some(_) => Ok(()),
-        None if Store::schema(url).await?.applied.is_empty() => Ok(()),
+        None if !restore_target::look(url, now).await?.has_tables => Ok(()),
         None => Err(BackupError::Exists(
             "a database with tables".to_owned(),
             "restore into an empty one, or add --force (its tables are dropped)",

@@ -56,22 +56,11 @@ pub(super) async fn dump(url: &str, to: &Path) -> Result<(), BackupError> {
     run("pg_dump", command, &by_hand).await
 }
 
-/// What a database is restored over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
-    Nothing,
-    /// Its objects are dropped first.
-    Another,
-}
-
-/// Restores a dump in one transaction: all of it or nothing.
-pub(super) async fn load(url: &str, from: &Path, over: Over) -> Result<(), BackupError> {
+/// Restores a dump into an empty database, in one transaction: all of it or nothing.
+pub(super) async fn load(url: &str, from: &Path) -> Result<(), BackupError> {
     let address = Address::of(url);
     let mut command = address.command("pg_restore");
     command.args(["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]);
-    if over == Over::Another {
-        command.args(["--clean", "--if-exists"]);
-    }
     command.arg("--dbname").arg(&address.url).arg(from);
     let by_hand = format!(
         "tar -xf ARCHIVE database/yunling.pgdump && pg_restore --no-owner --no-privileges \

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use yunling_domain::Micros;
@@ -179,7 +180,9 @@ impl Scratch {
                 settings.data_dir.join(BACKUPS).join(format!("{}.part", wanted.now.0))
             }
         };
-        fs::create_dir_all(&folder).map_err(BackupError::io("cannot make", &folder))?;
+        // The copies in it hold what the archive does, which its owner alone may read.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(BackupError::io("cannot make", &folder))?;
         Ok(Self(folder))
     }
 

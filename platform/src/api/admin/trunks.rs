@@ -100,7 +100,7 @@ struct TrunkProbe {
     every_s: u32,
     /// Of the last one, where it was answered.
     #[oai(skip_serializing_if_is_none)]
-    round_trip_ms: Option<f32>,
+    round_trip_ms: Option<f64>,
     /// When the last one was answered or given up.
     #[oai(skip_serializing_if_is_none)]
     last_at: Option<String>,
@@ -170,7 +170,7 @@ impl Trunk {
                 .map(|registration| TrunkRegistration::of(registration, now)),
             probe: observed.as_ref().zip(trunk.probe_s).map(|(observed, every_s)| TrunkProbe {
                 every_s,
-                round_trip_ms: observed.probing.round_trip_ms,
+                round_trip_ms: observed.probing.round_trip_ms.map(to_microseconds),
                 last_at: observed.probing.last_at.map(shown),
                 silent_times: observed.probing.silent_times,
             }),
@@ -329,4 +329,9 @@ async fn changed(
 ) -> Result<Json<Trunk>, Problem> {
     let view = drain_trunk::run(app, &operator.0, name, change).await?;
     Ok(Json(Trunk::of(app, view)))
+}
+
+/// Milliseconds to three places: more is noise, and a shorter number in the answer.
+fn to_microseconds(ms: f32) -> f64 {
+    (f64::from(ms) * 1_000.0).round() / 1_000.0
 }

@@ -15,13 +15,11 @@ use super::{
 use crate::sdp::take_answer;
 use crate::sip::authorizer::Tries;
 use crate::sip::compose::ALLOW;
+use crate::sip::fields::reason::TIMER_EXPIRY;
 use crate::sip::fields::session_expires::delta_seconds;
 use crate::sip::stack::Method;
 use crate::sip::timers::Timers;
 use crate::sip::transaction::{ClientTransaction, Due};
-
-/// Why a call was ended whose session was not refreshed.
-const REASON: &str = "Q.850;cause=102;text=\"Recovery on timer expiry\"";
 
 /// A refresh under way.
 #[derive(Debug)]
@@ -359,6 +357,6 @@ impl Call {
         let mut termination =
             response.map_or_else(|| Termination::new(kind), |r| termination_of(kind, r));
         why.clone_into(&mut termination.text);
-        self.leave(talking.dialog, talking.peer, termination, Some(REASON), now, out);
+        self.leave(talking.dialog, talking.peer, termination, Some(TIMER_EXPIRY), now, out);
     }
 }

@@ -9,6 +9,7 @@ use super::session_timer::{self, Answer};
 use super::{Call, Hop, Message, Output, Purpose, Sending, SentReply, Stage, Talking, shortened};
 use crate::sdp::{Unusable, take_answer, take_offer};
 use crate::sip::compose::{ALLOW, Composer};
+use crate::sip::fields::reason::TIMER_EXPIRY;
 use crate::sip::fields::{Reason, dtmf, options};
 use crate::sip::stack::{Method, Target};
 
@@ -50,12 +51,11 @@ impl Call {
                 let mut termination = Termination::new(TerminationKind::LocalBye);
                 termination.text =
                     "the peer never acknowledged our answer to its re-INVITE".to_owned();
-                let reason = "Q.850;cause=102;text=\"Recovery on timer expiry\"";
                 return self.leave(
                     talking.dialog,
                     talking.peer,
                     termination,
-                    Some(reason),
+                    Some(TIMER_EXPIRY),
                     now,
                     out,
                 );

@@ -185,8 +185,8 @@ pub(super) enum Answer {
     NoTimer,
 }
 
-/// Decides that. A timer that is off is answered where the peer does all the work, and never ends a
-/// call.
+/// Decides that. A timer that is off is answered where the peer does all the work, which it can only
+/// if it speaks of timers itself, and never ends a call.
 pub(super) fn answer(terms: Option<&Terms>, clock: Option<&Clock>, request: &Message) -> Answer {
     let said = request.header("Session-Expires").and_then(SessionExpires::parse);
     let required = options::names(request.headers("Require"), options::TIMER);
@@ -202,6 +202,8 @@ pub(super) fn answer(terms: Option<&Terms>, clock: Option<&Clock>, request: &Mes
     let Some(terms) = terms else {
         return match said {
             None => nothing,
+            // A proxy's wish alone: a peer without timers must not be told to refresh.
+            Some(_) if !spoken => nothing,
             Some(SessionExpires { refresher: Some(RefresherRole::Uas), .. }) if required => {
                 Answer::NoTimer
             }
@@ -379,15 +381,14 @@ mod tests {
     #[test]
     fn a_timer_that_is_off_is_answered_and_no_more() {
         let nothing = Answer::Take { headers: Vec::new(), clock: None };
-        let answered = |required| {
-            let mut headers = vec![("Session-Expires", "300;refresher=uac".to_owned())];
-            headers.extend(required);
-            Answer::Take { headers, clock: None }
-        };
-        let require = ("Require", "timer".to_owned());
+        let headers = [("Session-Expires", "300;refresher=uac"), ("Require", "timer")];
+        let headers = headers.map(|(name, value)| (name, value.to_owned())).to_vec();
+        let answered = Answer::Take { headers, clock: None };
         let rows = [
-            ("Session-Expires: 300;refresher=uac\r\n", answered(None)),
-            ("Supported: timer\r\nSession-Expires: 300\r\n", answered(Some(require))),
+            ("Session-Expires: 300;refresher=uac\r\n", nothing.clone()),
+            ("Session-Expires: 300\r\n", nothing.clone()),
+            ("Supported: timer\r\nSession-Expires: 300;refresher=uac\r\n", answered.clone()),
+            ("Supported: timer\r\nSession-Expires: 300\r\n", answered),
             ("Supported: timer\r\nSession-Expires: 300;refresher=uas\r\n", nothing.clone()),
             ("Require: timer\r\nSession-Expires: 300;refresher=uas\r\n", Answer::NoTimer),
             ("Supported: timer\r\nSession-Expires: 80\r\n", Answer::TooSmall(90)),

@@ -32,6 +32,9 @@ impl<'a> Reason<'a> {
     }
 }
 
+/// Somebody was waited for in vain (ITU-T Q.850 §2.2.5, cause 102).
+pub(crate) const TIMER_EXPIRY: &str = "Q.850;cause=102;text=\"Recovery on timer expiry\"";
+
 /// The Reason header of a CANCEL or BYE of ours. Where the network has no better word for it the
 /// cause is 16, normal clearing (ITU-T Q.850 §2.2.5).
 pub(crate) fn of_hang_up(why: HangUpWhy) -> &'static str {
@@ -40,7 +43,7 @@ pub(crate) fn of_hang_up(why: HangUpWhy) -> &'static str {
             "Q.850;cause=16;text=\"Normal call clearing\""
         }
         HangUpWhy::RingTimeout => "Q.850;cause=19;text=\"No answer from user\"",
-        HangUpWhy::NoReply => "Q.850;cause=102;text=\"Recovery on timer expiry\"",
+        HangUpWhy::NoReply => TIMER_EXPIRY,
         HangUpWhy::MaxDuration => "Q.850;cause=16;text=\"Call duration limit\"",
         HangUpWhy::PlatformFault => "Q.850;cause=41;text=\"Temporary failure\"",
     }

@@ -44,7 +44,7 @@ const CONNECTION_COST: u32 = 10;
 /// Whom an allowance belongs to: an IPv4 address, or an IPv6 network of 64 bits, which one customer
 /// has to himself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub(super) enum Source {
     V4(u32),
     V6(u64),
 }

@@ -38,6 +38,11 @@ pub(super) struct Framing {
 }
 
 impl Framing {
+    /// The line end that came alone was the answer to a ping of ours, and no half of the peer's.
+    pub(super) fn pong_awaited(&mut self) {
+        self.half_ping = false;
+    }
+
     /// Takes the next frame off the buffer; nothing until more has come.
     ///
     /// # Errors
@@ -129,6 +134,23 @@ mod tests {
                 found.remove(1);
             }
             assert_eq!(found, expected, "{piece}");
+        }
+    }
+
+    /// Which frames three line ends make that come alone, without and with a ping of ours before.
+    #[test]
+    fn answers_to_our_pings_are_no_halves_of_the_peers() {
+        for (pinged, second) in [(false, Frame::Ping), (true, Frame::Pong)] {
+            let (mut framing, mut buffer) = (Framing::default(), BytesMut::new());
+            let mut found = Vec::new();
+            for _ in 0..3 {
+                buffer.extend_from_slice(b"\r\n");
+                found.extend(framing.next(&mut buffer).unwrap());
+                if pinged {
+                    framing.pong_awaited();
+                }
+            }
+            assert_eq!(found, [Frame::Pong, second, Frame::Pong], "{pinged}");
         }
     }
 

@@ -91,7 +91,8 @@ impl Stack {
         };
         let located = self.resolver.locate(&peer.host, peer.port, transport, lot).await?;
         let mut targets = self.with_sockets(&located, transport, outlet)?;
-        targets.sort_by_key(|target| self.is_shunned(target));
+        // Once for each: another task may change what is shunned, and an order must not waver.
+        targets.sort_by_cached_key(|target| self.is_shunned(target));
         Ok(targets)
     }
 

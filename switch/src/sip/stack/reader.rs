@@ -73,17 +73,21 @@ impl Reader<'_> {
                 }
             }
             while let Some(frame) = framing.next(&mut buffer).map_err(torn_off)? {
+                if !self.flood.allow_message(self.target.address.ip()) {
+                    // Read on, it would cost us however little is wanted of it.
+                    return Ok(());
+                }
                 match frame {
                     Frame::Ping => {
                         self.link.write(b"\r\n").await.map_err(|error| error.to_string())?;
                     }
-                    Frame::Pong => answers_pings |= pinged,
-                    Frame::Message(bytes) => {
-                        if !self.message(&bytes).await {
-                            // Read on, it would cost us however little is wanted of it.
-                            return Ok(());
+                    Frame::Pong => {
+                        if pinged {
+                            answers_pings = true;
+                            framing.pong_awaited();
                         }
                     }
+                    Frame::Message(bytes) => self.message(&bytes).await,
                 }
                 turn += 1;
                 if turn == TURN {
@@ -95,18 +99,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Mends, parses and hands on one message; false if no more is wanted of this peer.
-    async fn message(&self, bytes: &[u8]) -> bool {
-        if !self.flood.allow_message(self.target.address.ip()) {
-            return false;
-        }
+    /// Mends, parses and hands on one message.
+    async fn message(&self, bytes: &[u8]) {
         let parsed = match repair::inspect(bytes) {
             Verdict::Parse => parse(bytes, self.target),
             Verdict::Mended(mended) => parse(&mended, self.target),
             Verdict::Answer(reply) => {
                 // Whoever does not read it loses the connection, which its reader then sees.
                 let _sent = self.link.write(&reply).await;
-                return true;
+                return;
             }
         };
         match parsed {
@@ -116,7 +117,6 @@ impl Reader<'_> {
                 metrics::counter!("switch_sip_dropped_total", "why" => "malformed").increment(1);
             }
         }
-        true
     }
 }
 
@@ -213,6 +213,21 @@ mod tests {
         peer.expect("\r\n\r\n").await;
         let why = timeout(PATIENCE, peer.ended).await.unwrap().unwrap();
         assert_eq!(why, Err("it no longer answers our keep-alives".to_owned()));
+        let mut rest = Vec::new();
+        peer.far.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"", "two answers are not a keep-alive of the peer's");
+    }
+
+    /// A keep-alive is answered, so it costs as much of a stranger's allowance as a message does.
+    #[tokio::test]
+    async fn keep_alives_beyond_the_allowance_end_the_connection() {
+        let mut peer = connect(MadeBy::Peer, hasty());
+        let burst = usize::try_from(FloodLimits::default().burst).unwrap();
+        peer.send(&"\r\n\r\n".repeat(burst * 10)).await;
+        assert_eq!(timeout(PATIENCE, peer.ended).await.unwrap().unwrap(), Ok(()));
+        let mut answers = Vec::new();
+        peer.far.read_to_end(&mut answers).await.unwrap();
+        assert!((burst..burst * 5).contains(&(answers.len() / 2)), "{}", answers.len() / 2);
     }
 
     /// Who has never answered a keep-alive need not understand them.

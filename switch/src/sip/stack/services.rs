@@ -2,6 +2,8 @@
 
 use yunling_switch_contract::Transport;
 
+use crate::random::Spread;
+
 /// Records of one service that are looked at; a name with more is a mistake or an attack.
 pub(super) const MOST: usize = 16;
 
@@ -35,12 +37,12 @@ pub(super) fn order(services: &[Service], lot: u64) -> Vec<&Service> {
     // Records come in any order, and the lot must not hang on it. Within a priority those without
     // weight come first, as the drawing of RFC 2782 wants.
     rest.sort_by_key(|service| (service.priority, service.weight, &service.host, service.port));
-    let mut lots = lot;
+    let mut lots = Spread::new(lot);
     let mut ordered = Vec::with_capacity(rest.len());
     while let Some(first) = rest.first() {
         let alike = rest.iter().take_while(|service| service.priority == first.priority).count();
         let total: u64 = rest[..alike].iter().map(|service| u64::from(service.weight)).sum();
-        let drawn = next(&mut lots) % (total + 1);
+        let drawn = lots.below(total + 1);
         let mut sum = 0;
         let chosen = rest[..alike].iter().position(|service| {
             sum += u64::from(service.weight);
@@ -49,15 +51,6 @@ pub(super) fn order(services: &[Service], lot: u64) -> Vec<&Service> {
         ordered.push(rest.remove(chosen.unwrap_or(0)));
     }
     ordered
-}
-
-/// The next of the numbers that a lot stands for (the finaliser of SplitMix64).
-fn next(lots: &mut u64) -> u64 {
-    *lots = lots.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *lots;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

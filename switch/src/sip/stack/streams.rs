@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -18,23 +19,27 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use yunling_switch_contract::Transport;
 
-use super::flood::Flood;
+use super::flood::{Flood, Source};
 use super::reader::{Reader, Take};
 use super::tls::{Tls, TlsServer};
 use super::{Target, Unreachable};
 use crate::supervision::Vitals;
 
-/// Connections that may be open. Beyond, new ones from outside are closed at once.
+/// Connections that may be open. Beyond, new ones of strangers are closed at once.
 const LIMIT: usize = 4_096;
 
-/// Connections that one address may hold open to us, unless we deal with it: each has buffers and a
+/// Connections that those we deal with may have besides, so that strangers cannot take all there
+/// are.
+const HEADROOM: usize = 1_024;
+
+/// Connections that one source may hold open to us, unless we deal with it: each has buffers and a
 /// task.
 const STRANGERS_LIMIT: usize = 8;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Connecting, a TLS handshake, or writing to a peer that does not read.
+    /// Connecting with its TLS handshake, or writing to a peer that does not read.
     pub patience: Duration,
     /// Nothing comes for so long over a connection that we made: we send a keep-alive, so that no
     /// NAT forgets it.
@@ -235,32 +240,38 @@ impl Streams {
         }
     }
 
-    /// The connection to a target, made if there is none, within `patience`.
+    /// The connection to a target, made if there is none, within `patience`: that bounds connecting,
+    /// the TLS handshake, and the wait for somebody else's attempt together.
     pub(super) async fn connect(
         self: &Arc<Self>,
         target: Target,
         patience: Duration,
     ) -> Result<Link, Unreachable> {
         let cell = Arc::clone(self.links.lock().entry(name(target)).or_default());
+        let network = |error: io::Error| Unreachable::Network(target.address, error.to_string());
+        let shakes_hands = AtomicBool::new(false);
         let made = cell.get_or_try_init(|| async {
-            let address = target.address;
-            let network =
-                |error: io::Error| Unreachable::Network(target.address, error.to_string());
-            let connecting = timeout(patience, TcpStream::connect(address)).await;
-            let stream = connecting
-                .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
-                .map_err(network)?;
+            let stream = TcpStream::connect(target.address).await.map_err(network)?;
             stream.set_nodelay(true).map_err(network)?;
             let local = stream.local_addr().map_err(network)?;
             let wire: Box<dyn Wire> = match target.transport {
                 Transport::Tls => {
-                    Box::new(self.tls.shake_hands(target.listener, stream, patience).await?)
+                    shakes_hands.store(true, Ordering::Relaxed);
+                    Box::new(self.tls.shake_hands(target.listener, stream).await?)
                 }
                 Transport::Tcp | Transport::Udp => Box::new(stream),
             };
+            // Another's failure may have had the cell forgotten while this attempt waited for it.
+            self.links.lock().entry(name(target)).or_insert_with(|| Arc::clone(&cell));
             Ok(self.open(wire, local, target, MadeBy::Us, &cell))
         });
-        match made.await {
+        let made = timeout(patience, made).await.unwrap_or_else(|_elapsed| {
+            Err(match shakes_hands.load(Ordering::Relaxed) {
+                true => self.tls.gave_up(target.listener),
+                false => network(io::ErrorKind::TimedOut.into()),
+            })
+        });
+        match made {
             Ok(link) => Ok(link.clone()),
             Err(error) => {
                 self.forget(target, &cell);
@@ -350,9 +361,12 @@ impl Streams {
     /// Whether no more connections are taken from an address.
     fn is_full_for(&self, ip: IpAddr) -> bool {
         let links = self.links.lock();
-        links.len() >= LIMIT
-            || !self.flood.is_known(ip)
-                && links.keys().filter(|(_, peer, _)| peer.ip() == ip).count() >= STRANGERS_LIMIT
+        if self.flood.is_known(ip) {
+            return links.len() >= LIMIT + HEADROOM;
+        }
+        let source = Source::from(ip);
+        let held = links.keys().filter(|(_, peer, _)| Source::from(peer.ip()) == source);
+        links.len() >= LIMIT || held.count() >= STRANGERS_LIMIT
     }
 
     /// Forgets this connection, not a newer one to the same target.
@@ -369,4 +383,93 @@ async fn write(link: &Link, bytes: &[u8], target: Target) -> Result<SocketAddr, 
         .await
         .map(|()| link.local)
         .map_err(|error| Unreachable::Network(target.address, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+    use std::time::Instant;
+
+    use futures_util::future::join_all;
+    use yunling_switch_contract::Peer;
+
+    use super::*;
+    use crate::config::FloodLimits;
+
+    fn streams() -> Arc<Streams> {
+        let flood = Arc::new(Flood::new(FloodLimits::default()));
+        let take: Take = Arc::new(|_, _, _| {});
+        let pace = Pace::with_patience(Duration::from_secs(20));
+        Arc::new(Streams::new(Tls::new(1), flood, take, pace, CancellationToken::new()))
+    }
+
+    impl Streams {
+        fn hold(&self, peer: SocketAddr) {
+            let target = Target { transport: Transport::Tcp, address: peer, listener: 0 };
+            self.links.lock().insert(name(target), Cell::default());
+        }
+    }
+
+    /// The server takes connections and says nothing: whoever waits for another's attempt waits no
+    /// longer than for an attempt of its own.
+    #[tokio::test]
+    async fn all_who_want_one_connection_are_told_within_their_patience() {
+        let streams = streams();
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let trunk = Peer::new("t", "127.0.0.1", Transport::Tls);
+        let target = Target {
+            transport: Transport::Tls,
+            address: server.local_addr().unwrap(),
+            listener: streams.tls().number(&trunk).unwrap(),
+        };
+        let patience = Duration::from_millis(500);
+        let began = Instant::now();
+        let failures = join_all((0..6).map(|_| streams.connect(target, patience))).await;
+        let took = began.elapsed();
+        assert!(failures.iter().all(Result::is_err));
+        let first = failures.into_iter().next().and_then(Result::err).unwrap().to_string();
+        assert!(first.contains("did not finish the TLS handshake in time"), "{first}");
+        assert!((patience..patience * 3).contains(&took), "{took:?}");
+        assert!(streams.links.lock().is_empty());
+    }
+
+    #[test]
+    fn a_stranger_holds_as_many_connections_from_all_addresses_of_its_network() {
+        let rows = [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("2001:db8:1:2::", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
+        ];
+        for (base, same, other) in rows {
+            let (streams, base) = (streams(), base.parse::<IpAddr>().unwrap());
+            for n in 0..STRANGERS_LIMIT {
+                assert!(!streams.is_full_for(base), "{base} {n}");
+                let step = u16::try_from(n).unwrap();
+                let address = match base {
+                    IpAddr::V4(_) => base,
+                    IpAddr::V6(ip) => IpAddr::from((ip.to_bits() + u128::from(step)).to_be_bytes()),
+                };
+                streams.hold(SocketAddr::new(address, 1_024 + step));
+            }
+            assert!(streams.is_full_for(same.parse().unwrap()), "{same}");
+            assert!(!streams.is_full_for(other.parse().unwrap()), "{other}");
+            streams.flood.vouch(same.parse().unwrap());
+            assert!(!streams.is_full_for(same.parse().unwrap()), "{same} is known");
+        }
+    }
+
+    #[test]
+    fn strangers_cannot_take_the_connections_of_those_we_deal_with() {
+        let streams = streams();
+        let (known, stranger) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        streams.flood.vouch(known);
+        let hold = |n: usize| {
+            let ip = std::net::Ipv4Addr::from_bits(0x0A00_0000 + u32::try_from(n).unwrap());
+            streams.hold(SocketAddr::new(ip.into(), 5_060));
+        };
+        (0..LIMIT).for_each(hold);
+        assert!(streams.is_full_for(stranger) && !streams.is_full_for(known));
+        (LIMIT..LIMIT + HEADROOM).for_each(hold);
+        assert!(streams.is_full_for(known));
+    }
 }

@@ -83,37 +83,34 @@ impl Tls {
         Ok(self.first + known.expected.len() - 1)
     }
 
-    /// Makes a connection safe: the peer must prove that it is the trunk of that number.
+    /// Makes a connection safe: the peer must prove that it is the trunk of that number. Takes as
+    /// long as the peer likes: [`Tls::gave_up`] is for whoever does not wait that long.
     pub(super) async fn shake_hands(
         &self,
         number: usize,
         stream: TcpStream,
-        patience: Duration,
     ) -> Result<client::TlsStream<TcpStream>, Unreachable> {
         let index = number.checked_sub(self.first);
         let expected = index.and_then(|index| self.known.lock().expected.get(index).cloned());
         let Some(Expected { host, trust }) = expected else {
             return Err(Unreachable::Tls("the peer's own connection is gone".to_owned()));
         };
-        let failed = |why: Failure| {
-            metrics::counter!("switch_tls_handshake_failures_total", "why" => why.label)
-                .increment(1);
-            Unreachable::Tls(why.text)
-        };
-        let config = self.client(&trust).await.map_err(failed)?;
+        let config = self.client(&trust).await.map_err(Failure::counted)?;
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare).map_err(|_invalid| {
-            failed(Failure::new("name", format!("{host} is no name that a certificate can have")))
+            Failure::new("name", format!("{host} is no name that a certificate can have")).counted()
         })?;
-        let shaking = timeout(patience, TlsConnector::from(config).connect(name, stream));
-        match shaking.await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(failed(Failure::of_handshake(&error, &host))),
-            Err(_elapsed) => Err(failed(Failure::new(
-                "timeout",
-                format!("{host} did not finish the TLS handshake in time"),
-            ))),
-        }
+        let shaking = TlsConnector::from(config).connect(name, stream);
+        shaking.await.map_err(|error| Failure::of_handshake(&error, &host).counted())
+    }
+
+    /// The trunk of that number did not finish its handshake in the time that there was.
+    pub(super) fn gave_up(&self, number: usize) -> Unreachable {
+        let index = number.checked_sub(self.first);
+        let expected = index.and_then(|index| self.known.lock().expected.get(index).cloned());
+        let host = expected.map_or_else(|| "the peer".to_owned(), |expected| expected.host);
+        let text = format!("{host} did not finish the TLS handshake in time");
+        Failure::new("timeout", text).counted()
     }
 
     /// The settings for trunks of that trust, made once: what they cost is reading certificates.
@@ -233,6 +230,12 @@ struct Failure {
 impl Failure {
     fn new(label: &'static str, text: impl Into<String>) -> Self {
         Self { label, text: text.into() }
+    }
+
+    /// Counts it, and gives what a caller is told.
+    fn counted(self) -> Unreachable {
+        metrics::counter!("switch_tls_handshake_failures_total", "why" => self.label).increment(1);
+        Unreachable::Tls(self.text)
     }
 
     fn of_handshake(error: &io::Error, host: &str) -> Self {

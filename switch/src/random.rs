@@ -1,37 +1,24 @@
-//! Unforeseeable numbers: SSRC, first sequence number and timestamp (RFC 3550 §5.1, §8), CNAME and
-//! the spread of report intervals.
-
-use super::rtcp::CNAME_LEN;
+//! Chance: octets that nobody can foresee, and a cheap generator for spreading things.
 
 /// `N` octets that nobody can foresee.
-pub(super) fn bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)
         .expect("the system's random generator works once it is seeded");
     bytes
 }
 
-/// A canonical name: 96 random bits in printable form (RFC 7022 §4.2).
-pub(super) fn cname() -> [u8; CNAME_LEN] {
-    use base64::Engine as _;
-    let mut name = [0; CNAME_LEN];
-    base64::engine::general_purpose::STANDARD_NO_PAD
-        .encode_slice(bytes::<12>(), &mut name)
-        .expect("12 octets make 16 characters");
-    name
-}
-
-/// A cheap generator for spreading things in time; not for secrets. SplitMix64's recurrence.
+/// A cheap generator for spreading things in time and over servers; not for secrets. SplitMix64.
 #[derive(Debug, Clone)]
-pub(super) struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Spread {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Evenly from 0 to below `limit`, for a `limit` that is small against 2^64; 0 for 0.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -43,13 +30,6 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_printable_and_differ() {
-        let (one, other) = (cname(), cname());
-        assert_ne!(one, other);
-        assert!(one.iter().all(u8::is_ascii_graphic));
-    }
 
     #[test]
     fn the_spread_covers_its_range() {
