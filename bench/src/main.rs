@@ -5,6 +5,7 @@
 mod bare;
 mod callbacks;
 mod callee;
+mod captcha;
 mod customer;
 mod engine;
 mod latency;
@@ -37,6 +38,8 @@ enum Program {
     Callee(callee::Callee),
     /// A customer: requests over HTTP, and the server that their callbacks come to
     Customer(customer::Customer),
+    /// A customer and a carrier: how long captchas take beside a batch
+    Captcha(captcha::Captcha),
     /// A bare loop that sends and receives what so many calls would
     Bare(bare::Bare),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Program::Engine(engine) => engine.run(),
         Program::Callee(callee) => callee.run(),
         Program::Customer(customer) => customer.run(),
+        Program::Captcha(captcha) => captcha.run(),
         Program::Bare(bare) => bare.run(),
     };
     match outcome {

@@ -14,7 +14,7 @@ use yunling_app::config::{Settings, SipTransport};
 use yunling_app::ports::Clock as _;
 use yunling_app::principal::Operator;
 use yunling_app::secrets::Keyring;
-use yunling_app::{App, Parts, documents};
+use yunling_app::{App, Parts, documents, submit_batch};
 use yunling_assets::Packs;
 use yunling_domain::Lang;
 use yunling_store::ids::IdMint;
@@ -104,6 +104,9 @@ impl Node {
         .await
         .context("the node cannot be assembled")?;
         apply_resources(&app, &app.settings().resources.clone()).await?;
+        submit_batch::discard_unready(&app)
+            .await
+            .context("the database does not let go of half a batch")?;
 
         let stopping = CancellationToken::new();
         let mut node = Self {

@@ -1,4 +1,4 @@
-//! What the callee hears of a notice: the right prompts, in order, whole and evenly spaced. Judged by
+//! What the callee hears of a notice or a captcha: the right prompts, in order, whole and evenly spaced. Judged by
 //! the fake network's recording, in two ways: sample by sample against the prompts in the packs, and
 //! by likeness to the studio's own files, whose rate no code of the product has changed.
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::carrier::Carrier;
 use support::media;
 use support::sound::{self, Law, Listener, RATE_HZ};
-use support::tenant::line;
+use support::tenant::{ACCOUNT, APPID, line};
 use support::world::{Plan, World};
 use yunling_assets::{ImportOptions, Packs, import};
 use yunling_domain::Lang;
@@ -314,6 +314,49 @@ async fn plays_replays_and_the_finish_prompt_are_heard_as_the_keys_ask() {
         if finish {
             listener.expect(&format!("{name}, finish prompt"), &voice(law, media::PROMPT_3));
         }
+        listener.expect_end();
+    }
+}
+
+/// A captcha: the pack's introduction and the code, spelled twice, letters in either case.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_captcha_is_introduced_and_spelled_twice() {
+    let packs = Packs::load(None).unwrap();
+    let world = World::usual().await;
+    const ZH: &[(&str, usize)] = &[("n9", 250), ("n0", 250), ("n2", 250), ("n7", 0)];
+    const EN: &[(&str, usize)] = &[("letter-a", 250), ("n7", 250), ("letter-z", 250), ("n2", 0)];
+    let rows = [
+        ("13800040100", json!({ "code": "9027" }), item(Lang::Zh, "digits", "9027", ZH)),
+        ("13800040200", json!({ "code": "A7z2", "lang": "en" }), item(Lang::En, "digits", "", EN)),
+    ];
+    let calls = rows.iter().map(|(to, fields, _)| {
+        let mut body = json!({ "appid": APPID, "to": to });
+        support::node::merge(&mut body, fields);
+        let world = &world;
+        async move {
+            let path = format!("/Accounts/{ACCOUNT}/VoiceCaptchas");
+            let reply = world.api.send(reqwest::Method::POST, &path, Some(&body)).await;
+            assert_eq!(reply.body["statusCode"], "0", "{reply:?}");
+            world.carrier().wait_for(to, "ended").await
+        }
+    });
+    let ended = futures_util::future::join_all(calls).await;
+    for ((name, _, item), ended) in rows.into_iter().zip(ended) {
+        let introduction = packs.get(item.lang).phrase("code-is").unwrap();
+        let introduction = Law::Pcma.decode(&introduction.alaw);
+        let code = play(Law::Pcma, &packs, &[item]);
+        let once = [introduction, silence(Law::Pcma, GAP_MS), code].concat();
+        let heard = Carrier::recording(&ended);
+        assert_even(name, &ended);
+        let mut listener = Listener::new(&heard, Law::Pcma);
+        listener.expect(&format!("{name}, first"), &once);
+        let before = listener.at();
+        let start = listener.expect(&format!("{name}, again"), &once);
+        let pause_ms = (start - before) * 1_000 / RATE_HZ;
+        assert!(
+            (REPLAY_GAP_MS..=REPLAY_GAP_MS + LATE_MS).contains(&pause_ms),
+            "{name}: {pause_ms}"
+        );
         listener.expect_end();
     }
 }

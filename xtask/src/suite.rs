@@ -20,11 +20,21 @@ const ON_POSTGRES: &str = "_postgres";
 /// Suites that are run on PostgreSQL as well, and those of their tests: all, or those whose names
 /// hold one of these words. Their code names no database (yunling-store's `test_database`).
 const BOTH_DATABASES: &[(&str, &[&str])] = &[
-    (UNIT, &["api::tests::", "calls::tests::", "submit_notice::tests::", "finish_call::tests::"]),
+    (
+        UNIT,
+        &[
+            "api::tests::",
+            "calls::tests::",
+            "submit_notice::tests::",
+            "submit_batch::tests::",
+            "finish_call::tests::",
+        ],
+    ),
     ("store", &[]),
     ("deliveries", &[]),
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
+    ("calls_batch", &[]),
     ("crash_recovery", &[]),
 ];
 

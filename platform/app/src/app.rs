@@ -5,6 +5,7 @@ use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Poke, Random};
 use crate::secrets::Keyring;
 use crate::sip_trace::SipTraces;
+use crate::submit_batch::BatchRoom;
 use crate::trunks::Trunks;
 use arc_swap::ArcSwap;
 use std::fmt;
@@ -68,6 +69,7 @@ struct Inner {
     rebuilding: tokio::sync::Mutex<()>,
     media: MediaCache,
     import_room: ImportRoom,
+    batch_room: BatchRoom,
     trunks: Trunks,
     /// The version of the directory in force, for those who follow it.
     moved: watch::Sender<i64>,
@@ -97,6 +99,7 @@ impl App {
             rebuilding: tokio::sync::Mutex::new(()),
             media,
             import_room: ImportRoom::default(),
+            batch_room: BatchRoom::default(),
             trunks: Trunks::default(),
             moved: watch::Sender::new(-1),
             sip_traces,
@@ -211,6 +214,11 @@ impl App {
     /// Room for recordings on their way in.
     pub fn import_room(&self) -> &ImportRoom {
         &self.0.import_room
+    }
+
+    /// Room for batches on their way in.
+    pub fn batch_room(&self) -> &BatchRoom {
+        &self.0.batch_room
     }
 
     /// The SIP messages of the conversations that run here.

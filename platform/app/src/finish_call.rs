@@ -5,16 +5,20 @@ use crate::App;
 use crate::directory::{Account, Application};
 use std::sync::Arc;
 use yunling_domain::Micros;
+use yunling_domain::batch::{BatchOutcome, NumberResult};
 use yunling_domain::callback::{ResultCallback, ResultFacts, ResultKind, duration_s};
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::notice::Outcome;
-use yunling_store::attempts::{Attempt, Ending, finish_attempt};
+use yunling_store::attempts::{Attempt, Ending, NewAttempt, finish_attempt};
 use yunling_store::calls::Cdr;
 use yunling_store::conversations::{NewConversation, Story};
 use yunling_store::deliveries::NewDelivery;
 use yunling_store::requests::{Request, RequestState};
 use yunling_store::trace_contexts::platform_side::note;
-use yunling_store::{Lane, RequestKind, StoreError, requests};
+use yunling_store::{Lane, RequestKind, StoreError, batches, requests};
+
+/// As wide as a call record's column of the callee.
+const RECORDED_CHARS: usize = 32;
 
 /// What the dispatcher knows of a call that is over.
 #[derive(Debug, Clone)]
@@ -95,6 +99,8 @@ pub async fn run(
     };
     let causes_delivery = !ending.deliveries.is_empty();
     let traceparent = facts.traceparent.clone();
+    let of_batch =
+        (kind == RequestKind::Batch).then(|| (facts.ended_at, batch_outcome(&facts, outcome)));
     let (tenant, request_id) = (queued.account.clone(), queued.request_id.clone());
     let first = app
         .store()
@@ -107,9 +113,16 @@ pub async fn run(
                         note(tx, &caused.id, &traceparent, caused.created_at).await?;
                     }
                 }
-                // A batch is finished when its last number is; whoever expands it sees to that.
-                if first && kind != RequestKind::Batch {
-                    requests::set_state(tx, &tenant, &request_id, RequestState::Finished).await?;
+                match of_batch {
+                    // A batch is finished when its last number is: feed_batches sees to that.
+                    Some((at, result)) if first => {
+                        batches::note_result(tx, &request_id, at, result).await?;
+                    }
+                    None if first => {
+                        let over = RequestState::Finished;
+                        requests::set_state(tx, &tenant, &request_id, over).await?;
+                    }
+                    _ => {}
                 }
                 Ok(first)
             })
@@ -122,6 +135,26 @@ pub async fn run(
         }
     }
     Ok(first)
+}
+
+/// What the call counts as among its batch's results.
+fn batch_outcome(facts: &AttemptFacts, outcome: &Outcome) -> BatchOutcome {
+    let queued = &facts.attempt.queued;
+    BatchOutcome::of(&NumberResult {
+        answered: outcome.answered,
+        reason: outcome.reason,
+        dialled: outcome.attempts > 0,
+        readable: !queued.to_number.is_empty(),
+        rule: facts.rule.as_deref().or(queued.rule.as_deref()),
+    })
+}
+
+/// The callee in the call's record; of an entry that is no number, its beginning.
+fn recorded_number(queued: &NewAttempt) -> String {
+    if queued.to_number.is_empty() {
+        return queued.to_shown.chars().take(RECORDED_CHARS).collect();
+    }
+    queued.to_number.clone()
 }
 
 fn record(facts: &AttemptFacts, outcome: &Outcome, kind: RequestKind) -> Cdr {
@@ -139,7 +172,7 @@ fn record(facts: &AttemptFacts, outcome: &Outcome, kind: RequestKind) -> Cdr {
             .clone()
             .or_else(|| queued.from_number.clone())
             .unwrap_or_default(),
-        to_number: queued.to_number.clone(),
+        to_number: recorded_number(queued),
         trunk: facts.trunk.as_deref().map(str::to_owned),
         started_at: facts.started_at,
         ring_at: facts.ring_at,

@@ -3,7 +3,7 @@
 use crate::directory::Application;
 use crate::{App, Refusal};
 use std::sync::Arc;
-use yunling_assets::Encoded;
+use yunling_assets::{Encoded, phrase};
 use yunling_domain::contents::{Content, NoticeSpec};
 use yunling_domain::error_code::{INTERNAL, UNKNOWN_MEDIA, UNSPEAKABLE};
 use yunling_domain::notice::LAST_CONTENT_MARK;
@@ -63,6 +63,17 @@ pub async fn run(
         rendered.finish_voice.push(media(app, application, name).await?);
     }
     Ok(rendered)
+}
+
+/// Puts the pack's own introduction before every play of a captcha, where the pack has one.
+pub fn introduce_code(app: &App, spec: &NoticeSpec, rendered: &mut Rendered) {
+    let lang = spec.contents.first().map_or(Lang::default(), |(_, lang)| *lang);
+    if let Some(phrase) = app.packs().get(lang).phrase(phrase::CODE_IS) {
+        let mut introduced = vec![Piece::Audio(phrase.clone())];
+        pause(&mut introduced, app.settings().speech.gap_ms);
+        introduced.append(&mut rendered.contents);
+        rendered.contents = introduced;
+    }
 }
 
 fn pause(pieces: &mut Vec<Piece>, ms: u32) {

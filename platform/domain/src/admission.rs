@@ -19,6 +19,23 @@ pub struct Limits {
     pub max_cps: Option<u32>,
 }
 
+impl Limits {
+    /// What is left of them where so many percent, and at least one call where there are two, are
+    /// kept for others. A limit of one is not divided.
+    #[must_use]
+    pub fn less(self, kept_percent: u32) -> Self {
+        let rest = |limit: u32| {
+            if kept_percent == 0 || limit < 2 {
+                return limit;
+            }
+            let kept = u64::from(limit) * u64::from(kept_percent.min(100));
+            let kept = u32::try_from(kept.div_ceil(100)).unwrap_or(limit).max(1);
+            limit.saturating_sub(kept).max(1)
+        };
+        Self { max_calls: self.max_calls.map(rest), max_cps: self.max_cps.map(rest) }
+    }
+}
+
 /// Why no permit was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {

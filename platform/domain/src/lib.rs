@@ -5,6 +5,7 @@
 //! `docs/spec/RESOLUTIONS.md` (cited as RESOLUTIONS) settles what the interface leaves open.
 
 pub mod admission;
+pub mod batch;
 pub mod call_cause;
 pub mod callback;
 pub mod contents;

@@ -59,7 +59,7 @@ pub(crate) fn internal_failure(app: &App, uri: &Uri, id: &RequestId) -> Response
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     spec::described(OpenApiService::new(
-        (voice::VoiceApi, admin::operations()),
+        (voice::operations(), admin::operations()),
         "Yunling 云铃",
         env!("CARGO_PKG_VERSION"),
     ))

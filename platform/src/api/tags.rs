@@ -1,11 +1,16 @@
 /// The chapters of the description.
 #[derive(poem_openapi::Tags)]
 pub(super) enum Tags {
-    /// The published surface: one notice to one number.
+    /// The published surface: a notice to one number or to many.
     #[oai(rename = "Voice notices")]
     VoiceNotices,
+    /// The published surface: a code, spelled to one number.
+    #[oai(rename = "Voice captchas")]
+    VoiceCaptchas,
     /// The published surface: what became of calls.
     Calls,
+    /// The admin API: how far notices to many numbers are; pausing, resuming and cancelling them.
+    Batches,
     /// The admin API: call records and timelines.
     #[oai(rename = "Call records")]
     CallRecords,

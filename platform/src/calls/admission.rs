@@ -17,6 +17,10 @@ use yunling_domain::{AccountId, Micros};
 enum Holder {
     Account(Arc<str>),
     Trunk(Arc<str>),
+    /// What the batches of an account may have of its limits.
+    AccountBatches(Arc<str>),
+    /// What batches may have of a trunk's limits.
+    TrunkBatches(Arc<str>),
 }
 
 /// The gauges.
@@ -31,6 +35,18 @@ pub(crate) struct Admission {
 pub(super) struct Permit {
     admission: Arc<Admission>,
     held: Vec<Holder>,
+}
+
+/// How much of the limits a call may take of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// All: somebody waits for it.
+    Whole,
+    /// A batch's: so many percent are left to the others.
+    AllBut {
+        /// Percent.
+        percent: u32,
+    },
 }
 
 /// Why no call can start, and which limit it waits for.
@@ -75,17 +91,24 @@ impl Full {
 }
 
 impl Admission {
-    /// A call of `account` over `trunk`: takes from both gauges or from none.
+    /// A call of `account` over `trunk`: takes from every gauge concerned or from none.
     pub(super) fn take(
         self: &Arc<Self>,
         account: &Account,
         trunk: &Trunk,
+        share: Share,
         now: Micros,
     ) -> Result<Permit, Full> {
-        let wanted = [
+        let mut wanted = vec![
             (Holder::Account(account.id.as_str().into()), account.limits),
             (Holder::Trunk(Arc::clone(&trunk.name)), trunk.limits),
         ];
+        if let Share::AllBut { percent } = share {
+            let id = account.id.as_str().into();
+            wanted.push((Holder::AccountBatches(id), account.limits.less(percent)));
+            let name = Arc::clone(&trunk.name);
+            wanted.push((Holder::TrunkBatches(name), trunk.limits.less(percent)));
+        }
         self.take_each(&wanted, now)
     }
 
@@ -160,8 +183,8 @@ impl Holder {
 
     fn name(&self) -> &str {
         match self {
-            Self::Account(_) => "account",
-            Self::Trunk(name) => name,
+            Self::Account(_) | Self::AccountBatches(_) => "account",
+            Self::Trunk(name) | Self::TrunkBatches(name) => name,
         }
     }
 }
@@ -174,10 +197,11 @@ impl Permit {
 
     /// Gives back a trunk's share: the call has left that trunk for the next.
     pub(super) fn leave_trunk(&mut self, trunk: &Arc<str>) {
-        let holder = Holder::Trunk(Arc::clone(trunk));
-        if let Some(index) = self.held.iter().position(|held| *held == holder) {
-            self.held.swap_remove(index);
-            self.admission.give_back(&[holder]);
+        for holder in [Holder::Trunk(Arc::clone(trunk)), Holder::TrunkBatches(Arc::clone(trunk))] {
+            if let Some(index) = self.held.iter().position(|held| *held == holder) {
+                self.held.swap_remove(index);
+                self.admission.give_back(&[holder]);
+            }
         }
     }
 }

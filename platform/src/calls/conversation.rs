@@ -13,7 +13,7 @@ use yunling_domain::event::{EventBody, KeyMeaning};
 use yunling_domain::notice::{Input, NoticeMachine, Outcome, Output, Plan, Segment};
 use yunling_domain::trunk_health::TrunkFact;
 use yunling_domain::{EndKind, Micros, Number, Termination};
-use yunling_store::attempts::Attempt;
+use yunling_store::attempts::{Attempt, AttemptLane};
 use yunling_switch_contract as engine;
 use yunling_switch_contract::{
     Command, Dial, Event, EventKind, LegId, MediaFigures, Play, PlayId, PlayItem,
@@ -376,7 +376,11 @@ impl Conversation {
     /// The share of the next trunk. A call that has begun waits for it as long as a queued one: the
     /// callee has not been rung yet.
     async fn next_trunk(&self, trunk: &Trunk) -> Result<Permit, Full> {
-        let wait_s = self.shell.app.settings().calls.queue_max_wait.notices_s;
+        let longest = &self.shell.app.settings().calls.queue_max_wait;
+        let wait_s = match self.attempt.queued.lane {
+            AttemptLane::Captcha => longest.captchas_s,
+            AttemptLane::Notice | AttemptLane::Batch => longest.notices_s,
+        };
         let patient_until = Instant::now() + Duration::from_secs(u64::from(wait_s));
         loop {
             let now = self.anchor.now();

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use yunling_app::Directory;
+use yunling_domain::batch::CANCELLED_RULE;
 use yunling_domain::event::EventBody;
 use yunling_domain::numbers::Prefix;
 use yunling_domain::{AccountId, ApplicationId, Fault, Micros, Number};
@@ -16,10 +17,12 @@ use yunling_store::attempts::platform_side::{
     Claim, Claimed, claim_due, next_due_at, release, renew_leases,
 };
 use yunling_store::attempts::{Attempt, AttemptLane};
+use yunling_store::batches::platform_side::park;
 use yunling_store::{Lane, StoreError};
 
 use super::LEASE_MS;
 use super::admission::Full;
+use super::feeder::Halt;
 use super::gate::{self, Passed, Verdict};
 use super::shell::Shell;
 use super::story::Story;
@@ -38,6 +41,19 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// Why a row is given up that no line came free for.
 const WAITED_TOO_LONG: (&str, Fault) = ("queue_max_wait", Fault::Platform);
 
+/// When a row comes again whose batch was resumed before this node has heard of it.
+const PARK_LOOK_MS: i64 = 250;
+/// Why a row of a cancelled batch is given up.
+const CANCELLED: (&str, Fault) = (CANCELLED_RULE, Fault::Client);
+
+/// Why a row is given up whose deadline has passed.
+fn expiry(attempt: &Attempt) -> (&'static str, Fault) {
+    match attempt.queued.rule.as_deref() {
+        Some(CANCELLED_RULE) => CANCELLED,
+        _ => WAITED_TOO_LONG,
+    }
+}
+
 /// The dispatcher of one node.
 pub(crate) struct Dispatcher {
     shell: Arc<Shell>,
@@ -46,11 +62,15 @@ pub(crate) struct Dispatcher {
     draining: CancellationToken,
     running: TaskTracker,
     waiting: Waiting,
+    /// Rows of paused batches, on their way back into the queue.
+    parked: Vec<i64>,
 }
 
 /// What decides which limits a row meets.
 #[derive(PartialEq, Eq, Hash)]
 struct Origin {
+    /// Batches may take less of a limit than others.
+    lane: AttemptLane,
     account: AccountId,
     application: ApplicationId,
     from_number: Option<String>,
@@ -65,6 +85,7 @@ impl Origin {
         let to = (!routes.is_empty()).then(|| Number::parse_dialable(&queued.to_number).ok());
         Self {
             route: to.flatten().and_then(|to| routes.find(&to).map(|(prefix, _)| prefix.clone())),
+            lane: queued.lane,
             account: queued.account.clone(),
             application: queued.application.clone(),
             from_number: queued.from_number.clone(),
@@ -80,7 +101,7 @@ impl Dispatcher {
         draining: CancellationToken,
         running: TaskTracker,
     ) -> Self {
-        Self { shell, poked, draining, running, waiting: Waiting::default() }
+        Self { shell, poked, draining, running, waiting: Waiting::default(), parked: Vec::new() }
     }
 
     /// Dispatches until the node drains; gives back what it held and did not dial.
@@ -118,7 +139,7 @@ impl Dispatcher {
                 || room.iter().any(|room| *room > 0 && claimed.due.len() >= *room);
             for attempt in claimed.expired {
                 let story = self.story_of(&attempt);
-                let (rule, fault) = WAITED_TOO_LONG;
+                let (rule, fault) = expiry(&attempt);
                 self.drop_row(attempt, story, rule, fault);
             }
             for attempt in claimed.due {
@@ -127,6 +148,7 @@ impl Dispatcher {
             }
         }
         self.start_waiting();
+        self.park().await?;
         self.waiting.settle();
         metrics::gauge!("yunling_calls_waiting_for_a_line").set(self.waiting.len() as f64);
         self.idle_for().await
@@ -179,6 +201,18 @@ impl Dispatcher {
                 self.waiting.put(row);
                 continue;
             }
+            match self.shell.halted.of(&row.attempt.queued.request_id) {
+                None => {}
+                Some(Halt::Paused) => {
+                    self.parked.push(row.attempt.id);
+                    continue;
+                }
+                Some(Halt::Cancelled) => {
+                    let (rule, fault) = CANCELLED;
+                    self.drop_row(row.attempt, row.story, rule, fault);
+                    continue;
+                }
+            }
             let origin = Origin::of(&row.attempt, &directory);
             let verdict = match full.get(&origin) {
                 Some(known) => Verdict::Wait(known.clone()),
@@ -211,6 +245,22 @@ impl Dispatcher {
                 }
             }
         }
+    }
+
+    /// Puts rows of paused batches back, due when the batch goes on. Where that fails they are tried
+    /// again with the next round.
+    async fn park(&mut self) -> Result<(), StoreError> {
+        if self.parked.is_empty() {
+            return Ok(());
+        }
+        let ids = self.parked.clone();
+        let again_at = self.shell.app.clock().now().plus_ms(PARK_LOOK_MS);
+        let writer = self.shell.app.store().writer();
+        writer
+            .write(Lane::Live, move |tx| Box::pin(async move { park(tx, &ids, again_at).await }))
+            .await?;
+        self.parked.clear();
+        Ok(())
     }
 
     /// The beginning of a row's story.
@@ -259,7 +309,8 @@ impl Dispatcher {
     /// Puts what was claimed and not dialled back into the queue. Where that fails, the next start
     /// finds the rows as this node's orphans.
     async fn give_back(&mut self) {
-        let ids: Vec<i64> = self.waiting.take().iter().map(|row| row.attempt.id).collect();
+        let mut ids: Vec<i64> = self.waiting.take().iter().map(|row| row.attempt.id).collect();
+        ids.append(&mut self.parked);
         let now = self.shell.app.clock().now();
         let writer = self.shell.app.store().writer();
         let released = writer

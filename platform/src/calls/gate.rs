@@ -8,9 +8,9 @@ use yunling_app::directory::{Account, Application, Trunk};
 use yunling_domain::numbers::Prefix;
 use yunling_domain::policy::{self, Decision, Facts, Rule};
 use yunling_domain::{ErrorCode, Micros, Number, error_code};
-use yunling_store::attempts::Attempt;
+use yunling_store::attempts::{Attempt, AttemptLane};
 
-use super::admission::{Full, Permit, WaitsFor};
+use super::admission::{Full, Permit, Share, WaitsFor};
 use super::shell::Shell;
 
 /// A call that may go out now.
@@ -80,7 +80,7 @@ pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micr
         Decision::Allow { trunks, passed_over, from, route, rule } => {
             let trunks: Vec<_> =
                 trunks.iter().filter_map(|name| directory.trunk(name)).cloned().collect();
-            match permit(shell, account, &trunks, now) {
+            match permit(shell, account, &trunks, share(shell, row), now) {
                 Ok((permit, first)) => {
                     for trunk in &passed_over {
                         shell.desk.passed_over(trunk);
@@ -102,17 +102,28 @@ pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micr
     }
 }
 
+/// How much of the limits the row's lane may take of.
+fn share(shell: &Shell, row: &Attempt) -> Share {
+    match row.queued.lane {
+        AttemptLane::Captcha | AttemptLane::Notice => Share::Whole,
+        AttemptLane::Batch => {
+            Share::AllBut { percent: shell.app.settings().calls.live_share_percent }
+        }
+    }
+}
+
 /// The first trunk with room, counted from 0, and the permit for it. A full trunk is passed over
 /// while a later one of the caller ID's list has room. Nothing where there is no trunk at all.
 fn permit(
     shell: &Shell,
     account: &Account,
     trunks: &[Arc<Trunk>],
+    share: Share,
     now: Micros,
 ) -> Result<(Permit, usize), Option<Full>> {
     let mut soonest: Option<Full> = None;
     for (index, trunk) in trunks.iter().enumerate() {
-        match shell.admission.take(account, trunk, now) {
+        match shell.admission.take(account, trunk, share, now) {
             Ok(permit) => return Ok((permit, index)),
             Err(full) => {
                 let sooner = match &soonest {

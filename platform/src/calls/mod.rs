@@ -1,7 +1,7 @@
 //! The shell around the machines: rows become calls here, and calls become records.
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
-//! owns its machine. `map` is the only place where engine events become domain inputs. `recovery`
+//! owns its machine. `feeder` turns the numbers of batches into rows. `map` is the only place where engine events become domain inputs. `recovery`
 //! ends what an earlier process left behind.
 
 mod admission;
@@ -9,6 +9,7 @@ mod anchor;
 mod conversation;
 mod dispatcher;
 mod facts;
+mod feeder;
 mod gate;
 mod map;
 mod recovery;
@@ -57,6 +58,7 @@ pub(crate) struct Calls {
     dispatcher: tokio::task::JoinHandle<()>,
     recovery: tokio::task::JoinHandle<()>,
     keeper: tokio::task::JoinHandle<()>,
+    feeding: tokio::task::JoinHandle<()>,
     keeping: sip_trace::Keeping,
 }
 
@@ -77,14 +79,16 @@ impl Calls {
         let desk = TrunkDesk::new(app.clone());
         routes.tell_of_trunks(desk.clone());
         let keeper = tokio::spawn(trunks::keep(app.clone(), Arc::clone(&engine)));
+        let halted = Arc::<feeder::Halted>::default();
         let (traces, keeping) = sip_trace::Keeper::start(app.clone());
         let shell = Arc::new(Shell {
-            app,
+            app: app.clone(),
             traces,
             engine,
             routes,
             admission,
             desk,
+            halted: Arc::clone(&halted),
             node,
             closing: closing.clone(),
         });
@@ -104,7 +108,8 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
-        Self { draining, closing, running, dispatcher, recovery, keeper, keeping }
+        let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
+        Self { draining, closing, running, dispatcher, recovery, keeper, feeding, keeping }
     }
 
     /// How many calls are under way.
@@ -116,6 +121,7 @@ impl Calls {
     pub(crate) async fn drain(self, patience: Duration) {
         self.draining.cancel();
         let _ = self.dispatcher.await;
+        let _ = self.feeding.await;
         self.running.close();
         if tokio::time::timeout(patience, self.running.wait()).await.is_err() {
             tracing::warn!(calls = self.running.len(), "ending the calls that are still up");
@@ -132,7 +138,11 @@ impl Calls {
 
 async fn recover(shell: Arc<Shell>, stock_taken: tokio::sync::oneshot::Sender<()>) {
     let interrupted = loop {
-        match recovery::take_stock(&shell).await {
+        let stock = async {
+            feeder::look(&shell.app, &shell.halted).await?;
+            recovery::take_stock(&shell).await
+        };
+        match stock.await {
             Ok(interrupted) => break interrupted,
             Err(error) => {
                 tracing::error!(%error, "cannot look for interrupted calls; nothing is dialled until then");

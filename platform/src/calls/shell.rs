@@ -8,6 +8,7 @@ use yunling_domain::NodeNumber;
 use yunling_switch_contract::Engine;
 
 use super::admission::Admission;
+use super::feeder::Halted;
 use super::routes::Routes;
 use super::sip_trace::Keeper;
 use super::trunks::TrunkDesk;
@@ -19,6 +20,8 @@ pub(crate) struct Shell {
     pub(super) routes: Arc<Routes>,
     pub(super) admission: Arc<Admission>,
     pub(super) desk: TrunkDesk,
+    /// Batches that were paused or cancelled.
+    pub(super) halted: Arc<Halted>,
     /// Stores the SIP messages of conversations that are over.
     pub(super) traces: Keeper,
     pub(super) node: NodeNumber,

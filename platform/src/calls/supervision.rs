@@ -19,7 +19,7 @@ use yunling_domain::event::EventBody;
 use yunling_domain::notice::{Outcome, Plan};
 use yunling_domain::{Fault, Micros};
 use yunling_store::attempts::{self, Attempt};
-use yunling_store::{Lane, requests, trace_contexts};
+use yunling_store::{Lane, RequestKind, requests, trace_contexts};
 use yunling_switch_contract::{Command, HangUpWhy, LegId, MediaFigures};
 
 use super::LEASE_MS;
@@ -164,7 +164,10 @@ async fn contents(
         tracing::error!(%error, request = %attempt.queued.request_id, "a stored request cannot be read");
         Refusal::new(INTERNAL).with_detail("the stored request cannot be read")
     })?;
-    let rendered = render_contents::run(app, application, &spec).await?;
+    let mut rendered = render_contents::run(app, application, &spec).await?;
+    if request.accepted.kind == RequestKind::Captcha {
+        render_contents::introduce_code(app, &spec, &mut rendered);
+    }
     Ok((spec, rendered))
 }
 

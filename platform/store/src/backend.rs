@@ -45,6 +45,18 @@ pub(crate) fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> St
     Statement::from_sql_and_values(backend, numbered, values)
 }
 
+/// The condition that `column` is among the rows that `select` picks. On PostgreSQL the rows are
+/// picked once, before anything else: a subquery that skips locked rows may otherwise be run again
+/// and again within one statement, and pick others each time.
+pub(crate) fn among(backend: DbBackend, column: &str, select: &str) -> String {
+    match backend {
+        DbBackend::Postgres => {
+            format!("{column} = ANY (ARRAY({select} FOR UPDATE SKIP LOCKED))")
+        }
+        _ => format!("{column} IN ({select})"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

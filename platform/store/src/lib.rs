@@ -36,6 +36,7 @@ mod writer;
 pub mod attempts;
 pub mod audit;
 pub mod backup;
+pub mod batches;
 pub mod calls;
 pub mod conversations;
 pub mod credentials;

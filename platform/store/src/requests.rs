@@ -9,7 +9,7 @@ use yunling_domain::{AccountId, ApplicationId, Micros, RequestId};
 use crate::{
     Cursor, Page, PageRequest, RequestKind, StoreError, TimeRange, compare,
     entity::{
-        attempt,
+        attempt, batch,
         request::{ActiveModel, Column, Entity, Model},
     },
 };
@@ -27,7 +27,7 @@ pub struct NewRequest {
     pub kind: RequestKind,
     /// What is to be said and how: a serialised `NoticeSpec`.
     pub spec: Value,
-    /// The callee or callees as the customer wrote them.
+    /// The callee as the customer wrote it; empty for a batch, whose numbers are many.
     pub to_raw: String,
     /// The customer's own text, echoed in callbacks.
     pub userdata: Option<String>,
@@ -55,7 +55,7 @@ pub struct Request {
 pub enum RequestState {
     /// Accepted; its calls are queued, running or ended.
     Accepted,
-    /// A batch whose attempts are still being written.
+    /// A batch whose numbers are still being written.
     Expanding,
     /// Withdrawn by the tenant or an operator.
     Cancelled,
@@ -236,8 +236,15 @@ pub async fn live(
         .filter(attempt::Column::Application.eq(application.as_str()))
         // The conditions of two partial indexes, word for word: ended rows are many.
         .filter(Expr::cust("(state = 0 OR state IN (1, 2, 3))"));
+    // A batch's numbers are rows of its own until they are queued.
+    let of_live_batches = batch::Entity::find()
+        .select_only()
+        .column(batch::Column::RequestId)
+        .filter(batch::Column::Account.eq(account.as_str()))
+        .filter(Expr::cust("finished_at IS NULL"));
     let live = Condition::any()
         .add(Column::State.eq(RequestState::Expanding.as_str()))
+        .add(Column::Id.in_subquery(of_live_batches.into_query()))
         .add(Column::Id.in_subquery(of_live_calls.into_query()));
     let rows = Entity::find()
         .filter(Column::Account.eq(account.as_str()))

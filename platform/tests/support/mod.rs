@@ -9,6 +9,7 @@
 #![expect(dead_code, reason = "each test program uses its part of this")]
 
 pub(crate) mod api;
+pub(crate) mod batch;
 pub(crate) mod carrier;
 pub(crate) mod command;
 pub(crate) mod customer;

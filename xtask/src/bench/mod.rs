@@ -3,6 +3,7 @@
 
 mod alone;
 mod callees;
+mod captcha;
 mod child;
 mod node;
 mod peer;
@@ -40,6 +41,8 @@ pub(crate) struct Bench {
 enum Subject {
     /// Notices: their cost, their rate, the evenness of their packets
     Notices(Notices),
+    /// Captchas: from request to INVITE, alone and beside a batch at full speed
+    Captcha(captcha::Captchas),
 }
 
 /// Options of `bench notices`.
@@ -88,8 +91,10 @@ struct Tools {
 
 impl Bench {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
-        let Subject::Notices(notices) = self.subject;
-        notices.run(workspace)
+        match self.subject {
+            Subject::Notices(notices) => notices.run(workspace),
+            Subject::Captcha(captchas) => captchas.run(workspace),
+        }
     }
 }
 
@@ -98,7 +103,7 @@ impl Notices {
         let parts = self.parts()?;
         provision::ensure(provision::BUILD)?;
         provision::ensure(provision::BENCH)?;
-        let tools = self.build(workspace)?;
+        let tools = build(workspace, self.no_build)?;
         let (mut rows, outcome) = {
             let mut rows = Vec::new();
             let outcome = self.measure(&tools, &parts, &mut rows);
@@ -119,24 +124,6 @@ impl Notices {
             bail!("--only: there is no part `{unknown}`; expected some of a,b,c,d,e,f,g");
         }
         Ok(chosen.iter().copied().collect())
-    }
-
-    fn build(&self, workspace: &Workspace) -> Result<Tools> {
-        if !self.no_build {
-            workspace.claim_target_dir()?;
-            for package in ["yunling", "yunling-bench"] {
-                run(workspace.cargo("build").args(["--release", "--package", package]))?;
-            }
-        }
-        let yunling = workspace.binary("release");
-        let tools = Tools {
-            bench: yunling.with_file_name("yunling-bench"),
-            yunling,
-            out: workspace.target_dir().join("bench"),
-        };
-        std::fs::create_dir_all(&tools.out)
-            .with_context(|| format!("cannot make {}", tools.out.display()))?;
-        Ok(tools)
     }
 
     /// Rows that were measured before a part failed are kept.
@@ -211,6 +198,25 @@ impl Notices {
         }
         Ok(())
     }
+}
+
+/// Builds a release of what is measured and of what measures.
+fn build(workspace: &Workspace, no_build: bool) -> Result<Tools> {
+    if !no_build {
+        workspace.claim_target_dir()?;
+        for package in ["yunling", "yunling-bench"] {
+            run(workspace.cargo("build").args(["--release", "--package", package]))?;
+        }
+    }
+    let yunling = workspace.binary("release");
+    let tools = Tools {
+        bench: yunling.with_file_name("yunling-bench"),
+        yunling,
+        out: workspace.target_dir().join("bench"),
+    };
+    std::fs::create_dir_all(&tools.out)
+        .with_context(|| format!("cannot make {}", tools.out.display()))?;
+    Ok(tools)
 }
 
 fn say(what: &str) {

@@ -41,6 +41,8 @@ pub(super) struct SetUp<'a> {
 pub(super) struct Node {
     process: Program,
     pub(super) customer: Program,
+    /// The arguments by which a program of the bench finds and enters it.
+    pub(super) access: Vec<String>,
     folder: PathBuf,
 }
 
@@ -61,21 +63,22 @@ impl Node {
         let mut process =
             Program::start("yunling", &tools.yunling, arguments, &tools.out.join("node.log"))?;
         wait_until_healthy(http, &mut process, &tools.out)?;
-        let mut arguments = Vec::new();
+        let mut access = Vec::new();
         for (name, value) in [
             ("--api", http.to_string()),
             ("--account", ACCOUNT.to_owned()),
             ("--token", TOKEN.to_owned()),
             ("--appid", APPID.to_owned()),
             ("--content", CONTENT.to_owned()),
-            ("--receive", receiver.to_string()),
         ] {
-            arguments.extend([name.to_owned(), value]);
+            access.extend([name.to_owned(), value]);
         }
-        arguments.insert(0, "customer".into());
+        let mut arguments = vec!["customer".to_owned()];
+        arguments.extend(access.iter().cloned());
+        arguments.extend(["--receive".to_owned(), receiver.to_string()]);
         let log = tools.out.join("customer.log");
         let customer = Program::ready("the customer", &tools.bench, arguments, &log)?;
-        Ok(Self { process, customer, folder })
+        Ok(Self { process, customer, access, folder })
     }
 
     /// What it has used so far.

@@ -20,6 +20,14 @@ pub struct Calls {
     pub queue_max_wait: QueueMaxWait,
     /// Calls of one account that may wait for a line; beyond it a request is refused.
     pub queue_max_len: u32,
+    /// How much of every limit of calls, of accounts and of trunks alike, batches leave to captchas,
+    /// notices and whatever else somebody waits for; percent.
+    pub live_share_percent: u32,
+    /// Numbers of one batch, duplicates not counted.
+    pub batch_max_numbers: u32,
+    /// Numbers of all unfinished batches of an account that wait for their turn; beyond it another
+    /// batch is refused.
+    pub batch_max_waiting: u32,
     /// How long shutdown waits for calls to end, seconds.
     pub drain_s: u32,
 }
@@ -35,6 +43,9 @@ impl Default for Calls {
             captcha_times: 2,
             queue_max_wait: QueueMaxWait::default(),
             queue_max_len: 10_000,
+            live_share_percent: 10,
+            batch_max_numbers: 100_000,
+            batch_max_waiting: 1_000_000,
             drain_s: 30,
         }
     }

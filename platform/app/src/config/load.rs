@@ -77,7 +77,7 @@ impl Settings {
             let problem = format!("expected 1 to 1000000, found {found}");
             return Some((field("sip", "flood").key(key), problem));
         }
-        let numbers: [(&str, &str, u64, u64, u64); 19] = [
+        let numbers: [(&str, &str, u64, u64, u64); 22] = [
             ("callbacks", "max_in_flight", self.callbacks.max_in_flight.into(), 1, 100_000),
             (
                 "callbacks",
@@ -94,6 +94,9 @@ impl Settings {
             ("calls", "max_plays", self.calls.max_plays.into(), 3, 100),
             ("calls", "captcha_times", self.calls.captcha_times.into(), 1, 10),
             ("calls", "queue_max_len", self.calls.queue_max_len.into(), 0, 10_000_000),
+            ("calls", "live_share_percent", self.calls.live_share_percent.into(), 0, 90),
+            ("calls", "batch_max_numbers", self.calls.batch_max_numbers.into(), 1, 300_000),
+            ("calls", "batch_max_waiting", self.calls.batch_max_waiting.into(), 1, 100_000_000),
             ("calls", "drain_s", self.calls.drain_s.into(), 0, 3_600),
             ("speech", "gap_ms", self.speech.gap_ms.into(), 0, 5_000),
             ("speech", "replay_gap_ms", self.speech.replay_gap_ms.into(), 0, 10_000),

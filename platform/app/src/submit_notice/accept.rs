@@ -1,15 +1,15 @@
 //! Storing what was accepted: request, attempt and the key's answer, in one transaction.
 
-use super::validate::Checked;
-use super::{Accepted, Envelope, Passed, idempotency};
+use super::validate::{Callee, Checked};
+use super::{Accepted, Envelope, Passed, Single, idempotency};
 use crate::directory::{Account, Application};
 use crate::{App, Refusal};
-use yunling_domain::{CallId, ConversationId, IdKind, Micros, RequestId};
-use yunling_store::attempts::{AttemptLane, NewAttempt};
+use yunling_domain::{CallId, ConversationId, IdKind, RequestId};
+use yunling_store::attempts::NewAttempt;
 use yunling_store::idempotency::{Known, complete, reserve};
 use yunling_store::requests::NewRequest;
 use yunling_store::trace_contexts::platform_side::note;
-use yunling_store::{Lane, RequestKind, StoreError, attempts, requests};
+use yunling_store::{Lane, StoreError, attempts, requests};
 
 /// What the transaction came to.
 enum Stored {
@@ -20,13 +20,14 @@ enum Stored {
 
 pub(super) async fn store(
     app: &App,
+    single: Single,
     account: &Account,
     application: &Application,
-    checked: Checked,
+    checked: Checked<Callee>,
     passed: Passed,
     envelope: Envelope,
-    now: Micros,
 ) -> Result<Accepted, Refusal> {
+    let now = passed.asked_at;
     let accepted = Accepted {
         request_id: RequestId::new(app.ids().mint(IdKind::Request)),
         call_id: CallId::new(app.ids().mint(IdKind::Call)),
@@ -38,29 +39,26 @@ pub(super) async fn store(
         id: accepted.request_id.clone(),
         account: account.id.clone(),
         application: application.id.clone(),
-        kind: RequestKind::Notice,
+        kind: single.kind(),
         spec,
-        to_raw: checked.to_raw,
+        to_raw: checked.to.raw,
         userdata: checked.userdata,
         // As they are now: a request keeps the addresses that it was accepted with.
-        urls: serde_json::json!({
-            "cdr": checked.cdr_url.or_else(|| application.notice_url.as_deref().map(str::to_owned)),
-            "status": checked.status_url,
-        }),
+        urls: urls(checked.cdr_url, checked.status_url, application),
         from_number: checked.from.as_ref().map(|from| from.national().to_owned()),
         api_version: envelope.api_version,
         created_at: now,
     };
-    let wait_ms = i64::from(app.settings().calls.queue_max_wait.notices_s) * 1_000;
+    let wait_ms = i64::from(single.max_wait_s(app)) * 1_000;
     let attempt = NewAttempt {
         call_id: accepted.call_id.clone(),
         conversation_id: ConversationId::new(app.ids().mint(IdKind::Conversation)),
         request_id: accepted.request_id.clone(),
         account: account.id.clone(),
         application: application.id.clone(),
-        lane: AttemptLane::Notice,
-        to_number: checked.to.stored(),
-        to_shown: checked.to.national().to_owned(),
+        lane: single.lane(),
+        to_number: checked.to.number.stored(),
+        to_shown: checked.to.number.national().to_owned(),
         from_number: Some(passed.from.stored()),
         due_at: passed.due_at,
         deadline_at: passed.due_at.plus_ms(wait_ms),
@@ -70,7 +68,7 @@ pub(super) async fn store(
     let traceparent = envelope.traceparent;
     let key = envelope.idempotency.map(|given| {
         let answer = serde_json::to_string(&accepted).expect("two texts become JSON");
-        (given.stored_key(&account.id), given.body_sha().to_owned(), answer)
+        (given.stored_key(&account.id, single.route()), given.body_sha().to_owned(), answer)
     });
     let stored = app
         .store()
@@ -96,11 +94,25 @@ pub(super) async fn store(
     match stored {
         Stored::Accepted => Ok(accepted),
         Stored::Known(known) => {
-            let earlier = idempotency::replayed(known)?;
-            Ok(earlier.expect("a key that was not reserved is known: Known::New reserves it"))
+            let earlier = idempotency::replayed::<Accepted>(known)?;
+            let earlier =
+                earlier.expect("a key that was not reserved is known: Known::New reserves it");
+            Ok(earlier.replayed())
         }
     }
 }
 
+/// Where a request's callbacks go, as stored with it.
+pub(crate) fn urls(
+    cdr_url: Option<String>,
+    status_url: Option<String>,
+    application: &Application,
+) -> serde_json::Value {
+    serde_json::json!({
+        "cdr": cdr_url.or_else(|| application.notice_url.as_deref().map(str::to_owned)),
+        "status": status_url,
+    })
+}
+
 /// Accepted requests are answered with 200 on every surface.
-const ANSWERED: u16 = 200;
+pub(crate) const ANSWERED: u16 = 200;

@@ -1,24 +1,27 @@
 //! VoiceNotices: takes a request for one notice call. The answer never waits for SIP: what is
 //! accepted is a row, and the dispatcher is woken.
 
-mod accept;
-mod idempotency;
-mod request;
-mod validate;
+pub(crate) mod accept;
+pub(crate) mod idempotency;
+pub(crate) mod request;
+mod single;
+pub(crate) mod validate;
 
 pub use idempotency::Idempotency;
 pub use request::{FieldText, NoticeRequest};
+pub(crate) use single::Single;
 
 use crate::directory::{Account, Application};
 use crate::principal::{Granted, SendNotices};
 use crate::{App, Refusal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use validate::{Callee, Checked};
 use yunling_domain::error_code::{
     MISSING_APPLICATION, QUEUE_FULL, SHUTTING_DOWN, UNKNOWN_APPLICATION,
 };
 use yunling_domain::policy::{Decision, Facts, decide};
-use yunling_domain::{ApplicationId, CallId, Micros, RequestId};
+use yunling_domain::{ApplicationId, CallId, Micros, Number, RequestId};
 use yunling_store::attempts;
 
 /// When a node that stops is likely to be back, seconds.
@@ -47,6 +50,12 @@ pub struct Accepted {
     pub replayed: bool,
 }
 
+impl Accepted {
+    fn replayed(self) -> Self {
+        Self { replayed: true, ..self }
+    }
+}
+
 /// Takes a notice: checks its fields in the order of docs/spec/RESOLUTIONS.md ("Voice surface",
 /// codes), asks the gate, and stores request and attempt in one transaction.
 ///
@@ -60,64 +69,91 @@ pub async fn run(
     request: &NoticeRequest,
     envelope: Envelope,
 ) -> Result<Accepted, Refusal> {
-    let outcome = decide_and_store(app, caller, request, envelope).await;
+    let check = |application: &Application| validate::check(request, application, validate::callee);
+    submit(app, Single::Notice, caller, &request.appid, check, envelope).await
+}
+
+/// Takes a request for one call, a notice's or a captcha's.
+pub(crate) async fn submit(
+    app: &App,
+    single: Single,
+    caller: &Granted<SendNotices>,
+    appid: &FieldText,
+    check: impl FnOnce(&Application) -> Result<Checked<Callee>, Refusal>,
+    envelope: Envelope,
+) -> Result<Accepted, Refusal> {
+    let outcome = decide_and_store(app, single, caller, appid, check, envelope).await;
+    let kind = single.kind().as_str();
     match &outcome {
         Ok(accepted) if accepted.replayed => {}
-        Ok(_) => {
-            metrics::counter!("yunling_requests_accepted_total", "kind" => "notice").increment(1)
-        }
-        Err(refusal) => {
-            metrics::counter!("yunling_requests_refused_total", "kind" => "notice", "code" => refusal.code.name)
-                .increment(1);
-        }
+        Ok(_) => metrics::counter!("yunling_requests_accepted_total", "kind" => kind).increment(1),
+        Err(refusal) => count_refusal(kind, refusal),
     }
     outcome
 }
 
+pub(crate) fn count_refusal(kind: &'static str, refusal: &Refusal) {
+    let code = refusal.code.name;
+    metrics::counter!("yunling_requests_refused_total", "kind" => kind, "code" => code)
+        .increment(1);
+}
+
 async fn decide_and_store(
     app: &App,
+    single: Single,
     caller: &Granted<SendNotices>,
-    request: &NoticeRequest,
+    appid: &FieldText,
+    check: impl FnOnce(&Application) -> Result<Checked<Callee>, Refusal>,
     envelope: Envelope,
 ) -> Result<Accepted, Refusal> {
-    if let Some(idempotency) = &envelope.idempotency
-        && let Some(earlier) =
-            idempotency::earlier_answer(app, caller.account(), idempotency).await?
-    {
-        return Ok(earlier);
+    if let Some(key) = &envelope.idempotency {
+        let account = caller.account();
+        let earlier =
+            idempotency::earlier_answer::<Accepted>(app, account, single.route(), key).await?;
+        if let Some(earlier) = earlier {
+            return Ok(earlier.replayed());
+        }
     }
-    if app.is_draining() {
-        return Err(Refusal::new(SHUTTING_DOWN).retry_after(DRAIN_RETRY_S));
-    }
+    refuse_while_draining(app)?;
     let directory = app.directory();
     let account =
         directory.account(caller.account()).ok_or_else(|| Refusal::new(UNKNOWN_APPLICATION))?;
-    let application = application(account, request)?;
-    let checked = validate::check(request, application)?;
+    let application = application(account, appid)?;
+    let checked = check(application)?;
 
     let now = app.clock().now();
-    let passed = ask_gate(app, application, &checked, now)?;
-    let waiting = attempts::queue_len(app.store().reader(), &account.id).await?;
+    let passed = ask_gate(app, application, &checked.to.number, checked.from.as_ref(), now)?;
+    let waiting = attempts::queue_len(app.store().reader(), &account.id, single.lane()).await?;
     if waiting >= u64::from(account.queue_max_len) {
         let detail = format!(
             "{waiting} calls of the account wait already: at most {} may",
             account.queue_max_len
         );
-        return Err(Refusal::new(QUEUE_FULL).with_detail(detail).retry_after(retry_after_s(app)));
+        // Half the time that a call may wait: by then part of the queue has gone.
+        let retry_s = (single.max_wait_s(app) / 2).max(1);
+        return Err(Refusal::new(QUEUE_FULL).with_detail(detail).retry_after(retry_s));
     }
-    let accepted = accept::store(app, account, application, checked, passed, envelope, now).await?;
+    let accepted =
+        accept::store(app, single, account, application, checked, passed, envelope).await?;
     if !accepted.replayed {
         app.poke().dispatcher();
     }
     Ok(accepted)
 }
 
-fn application<'a>(
+pub(crate) fn refuse_while_draining(app: &App) -> Result<(), Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::new(SHUTTING_DOWN).retry_after(DRAIN_RETRY_S));
+    }
+    Ok(())
+}
+
+pub(crate) fn application<'a>(
     account: &'a Account,
-    request: &NoticeRequest,
+    appid: &FieldText,
 ) -> Result<&'a Arc<Application>, Refusal> {
-    let Some(appid) = request.appid.text() else {
-        return Err(match request.appid {
+    let Some(text) = appid.text() else {
+        return Err(match appid {
             FieldText::Absent => Refusal::field(MISSING_APPLICATION, "appid", "missing appid"),
             _ => Refusal::field(
                 UNKNOWN_APPLICATION,
@@ -126,7 +162,7 @@ fn application<'a>(
             ),
         });
     };
-    let id = ApplicationId::new(appid.trim());
+    let id = ApplicationId::new(text.trim());
     account
         .applications
         .get(&id)
@@ -134,46 +170,45 @@ fn application<'a>(
 }
 
 /// What the gate let through.
-struct Passed {
-    from: yunling_domain::Number,
-    rule: &'static str,
-    due_at: Micros,
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) from: Number,
+    pub(crate) rule: &'static str,
+    pub(crate) due_at: Micros,
+    pub(crate) asked_at: Micros,
 }
 
-fn ask_gate(
+pub(crate) fn ask_gate(
     app: &App,
     application: &Application,
-    checked: &validate::Checked,
+    to: &Number,
+    from: Option<&Number>,
     now: Micros,
 ) -> Result<Passed, Refusal> {
     let (directory, trunks_down) = (app.directory(), app.trunks().known_down());
     let facts = Facts {
-        to: &checked.to,
-        from: checked.from.as_ref(),
+        to,
+        from,
         caller_ids: &application.caller_ids,
         open_classes: &application.open_classes,
         routes: directory.routes(),
         trunks_down: &trunks_down,
     };
     match decide(&facts, now) {
-        Decision::Allow { from, rule, .. } => Ok(Passed { from, rule: rule.name(), due_at: now }),
+        Decision::Allow { from, rule, .. } => {
+            Ok(Passed { from, rule: rule.name(), due_at: now, asked_at: now })
+        }
         Decision::Refuse { code, rule } => Err(Refusal::new(code).with_detail(rule.en())),
         // Which line it will show is settled when it is due; until then it is asked for as it came.
         Decision::Defer { rule, until } => {
-            let from = checked
-                .from
-                .clone()
+            let from = from
+                .cloned()
                 .or_else(|| application.caller_ids.first().map(|id| id.number.clone()));
             let from =
                 from.ok_or_else(|| Refusal::new(yunling_domain::error_code::NO_CALLER_ID))?;
-            Ok(Passed { from, rule: rule.name(), due_at: until })
+            Ok(Passed { from, rule: rule.name(), due_at: until, asked_at: now })
         }
     }
-}
-
-/// Half the time that a call may wait: by then part of the queue has gone.
-fn retry_after_s(app: &App) -> u32 {
-    (app.settings().calls.queue_max_wait.notices_s / 2).max(1)
 }
 
 #[cfg(test)]

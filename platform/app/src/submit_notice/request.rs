@@ -40,7 +40,20 @@ impl FieldText {
     }
 }
 
-/// VoiceNotices' request, field by field as the document names them.
+/// The fields of a request's body, whatever its Content-Type said.
+///
+/// # Errors
+/// `MALFORMED_JSON` (`-2`): it is not a JSON object in UTF-8; the detail says where.
+pub(crate) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(Refusal::new(MALFORMED_JSON).with_detail("expected a JSON object")),
+        Err(error) => Err(Refusal::new(MALFORMED_JSON).with_detail(error.to_string())),
+    }
+}
+
+/// The request of VoiceNotices and BatchVoiceNotices, field by field as the document names them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NoticeRequest {
     /// `appid`
@@ -76,12 +89,7 @@ impl NoticeRequest {
     /// # Errors
     /// `MALFORMED_JSON` (`-2`): it is not a JSON object in UTF-8; the detail says where.
     pub fn from_body(body: &[u8]) -> Result<Self, Refusal> {
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self::from_fields(&fields)),
-            Ok(_) => Err(Refusal::new(MALFORMED_JSON).with_detail("expected a JSON object")),
-            Err(error) => Err(Refusal::new(MALFORMED_JSON).with_detail(error.to_string())),
-        }
+        fields(body).map(|fields| Self::from_fields(&fields))
     }
 
     /// Reads the fields of a JSON object; unknown ones are passed over.

@@ -188,7 +188,12 @@ async fn every_refusal_has_its_code_and_names_its_field() {
     }
     assert_eq!(world.poke.dispatcher.load(Ordering::Relaxed), 0);
     let account = AccountId::new(ACCOUNT);
-    assert_eq!(attempts::queue_len(world.app.store().reader(), &account).await.unwrap(), 0);
+    assert_eq!(
+        attempts::queue_len(world.app.store().reader(), &account, AttemptLane::Notice)
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 #[tokio::test]
@@ -273,7 +278,12 @@ async fn the_same_key_gets_the_same_answer_and_one_call() {
     let refusal = run(&world.app, &foreign, &request, envelope).await.unwrap_err();
     assert_eq!(refusal.code.name, "unknown_application", "another account's key is another key");
     let account = AccountId::new(ACCOUNT);
-    assert_eq!(attempts::queue_len(world.app.store().reader(), &account).await.unwrap(), 1);
+    assert_eq!(
+        attempts::queue_len(world.app.store().reader(), &account, AttemptLane::Notice)
+            .await
+            .unwrap(),
+        1
+    );
 
     for key in ["".to_owned(), "键".repeat(256)] {
         let refusal = send_with(&world, &sample(), Some(&key)).await.unwrap_err();
@@ -295,7 +305,12 @@ async fn of_twenty_at_once_with_one_key_one_is_called() {
     assert!(accepted.iter().all(|one| one.call_id == accepted[0].call_id));
     assert_eq!(accepted.iter().filter(|one| !one.replayed).count(), 1);
     let account = AccountId::new(ACCOUNT);
-    assert_eq!(attempts::queue_len(world.app.store().reader(), &account).await.unwrap(), 1);
+    assert_eq!(
+        attempts::queue_len(world.app.store().reader(), &account, AttemptLane::Notice)
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 #[tokio::test]

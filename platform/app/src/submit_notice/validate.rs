@@ -1,5 +1,6 @@
 //! The fields of a notice, in the document's order: first what is missing, then what is wrong, then
-//! what the media library lacks.
+//! what the media library lacks. A batch's are the same but for `to`; a captcha shares the rules of
+//! single fields.
 
 use super::request::{FieldText, NoticeRequest};
 use crate::Refusal;
@@ -12,25 +13,37 @@ use yunling_domain::error_code::{
 };
 use yunling_domain::{Lang, Number, NumberClass, parameter};
 
-/// A request whose fields are all sound.
+/// A request whose fields are all sound. `T` is whom to call: one number or many.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) to: Number,
-    pub(super) to_raw: String,
-    pub(super) from: Option<Number>,
-    pub(super) spec: NoticeSpec,
-    pub(super) userdata: Option<String>,
-    pub(super) cdr_url: Option<String>,
-    pub(super) status_url: Option<String>,
+pub(crate) struct Checked<T> {
+    pub(crate) to: T,
+    pub(crate) from: Option<Number>,
+    pub(crate) spec: NoticeSpec,
+    pub(crate) userdata: Option<String>,
+    pub(crate) cdr_url: Option<String>,
+    pub(crate) status_url: Option<String>,
 }
 
-pub(super) fn check(
+/// One callee.
+#[derive(Debug)]
+pub(crate) struct Callee {
+    pub(crate) number: Number,
+    /// As the customer wrote it.
+    pub(crate) raw: String,
+}
+
+pub(crate) fn callee(text: &str) -> Result<Callee, Refusal> {
+    Ok(Callee { number: destination(text)?, raw: text.to_owned() })
+}
+
+pub(crate) fn check<T>(
     request: &NoticeRequest,
     application: &Application,
-) -> Result<Checked, Refusal> {
-    let to_raw = required("to", &request.to)?;
+    callees: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Result<Checked<T>, Refusal> {
+    let to = required("to", &request.to)?;
     let contents = request.contents.as_ref().ok_or_else(|| missing("contents"))?;
-    let to = destination(to_raw)?;
+    let to = callees(to)?;
     let from = optional("from", &request.from)?.map(caller_id).transpose()?;
     let lang = optional("lang", &request.lang)?
         .map_or(Ok(Lang::default()), |text| self::lang("lang", text))?;
@@ -50,7 +63,6 @@ pub(super) fn check(
     };
     let checked = Checked {
         to,
-        to_raw: to_raw.to_owned(),
         from,
         userdata: userdata.map(str::to_owned),
         cdr_url: url("cdrUrl", &request.cdr_url)?,
@@ -61,7 +73,7 @@ pub(super) fn check(
     Ok(checked)
 }
 
-fn missing(field: &str) -> Refusal {
+pub(crate) fn missing(field: &str) -> Refusal {
     Refusal::field(MISSING_PARAMETER, field, format!("missing {field}"))
 }
 
@@ -69,15 +81,15 @@ fn bad(field: impl Into<String>, expected: impl std::fmt::Display) -> Refusal {
     Refusal::field(BAD_PARAMETER, field, expected.to_string())
 }
 
-fn parameter(error: parameter::ParameterError) -> Refusal {
+pub(crate) fn parameter(error: parameter::ParameterError) -> Refusal {
     Refusal::field(error.code, error.field, format!("expected {}", error.expected))
 }
 
-fn required<'a>(field: &str, text: &'a FieldText) -> Result<&'a str, Refusal> {
+pub(crate) fn required<'a>(field: &str, text: &'a FieldText) -> Result<&'a str, Refusal> {
     optional(field, text)?.ok_or_else(|| missing(field))
 }
 
-fn optional<'a>(field: &str, text: &'a FieldText) -> Result<Option<&'a str>, Refusal> {
+pub(crate) fn optional<'a>(field: &str, text: &'a FieldText) -> Result<Option<&'a str>, Refusal> {
     match text {
         FieldText::Absent => Ok(None),
         FieldText::Text(text) => Ok(Some(text)),
@@ -88,7 +100,7 @@ fn optional<'a>(field: &str, text: &'a FieldText) -> Result<Option<&'a str>, Ref
 }
 
 /// An emergency number is a number; the gate refuses it by name.
-fn destination(text: &str) -> Result<Number, Refusal> {
+pub(crate) fn destination(text: &str) -> Result<Number, Refusal> {
     match Number::parse_dialable(text) {
         Ok(number) if number.class() == NumberClass::Emergency => Ok(number),
         _ => Number::parse_voice(text)
@@ -96,12 +108,12 @@ fn destination(text: &str) -> Result<Number, Refusal> {
     }
 }
 
-fn caller_id(text: &str) -> Result<Number, Refusal> {
+pub(crate) fn caller_id(text: &str) -> Result<Number, Refusal> {
     Number::parse_dialable(text)
         .map_err(|error| Refusal::field(BAD_NUMBER, "from", error.to_string()))
 }
 
-fn lang(field: impl Into<String>, text: &str) -> Result<Lang, Refusal> {
+pub(crate) fn lang(field: impl Into<String>, text: &str) -> Result<Lang, Refusal> {
     text.trim().parse().map_err(|error| bad(field, error))
 }
 
@@ -112,7 +124,7 @@ fn key(field: &str, text: &FieldText) -> Result<Option<KeyRule>, Refusal> {
     text.trim().parse().map(Some).map_err(|error| bad(field, error))
 }
 
-fn url(field: &str, text: &FieldText) -> Result<Option<String>, Refusal> {
+pub(crate) fn url(field: &str, text: &FieldText) -> Result<Option<String>, Refusal> {
     let Some(text) = optional(field, text)? else {
         return Ok(None);
     };

@@ -145,3 +145,27 @@ proptest! {
         prop_assert!(now.0 <= longest);
     }
 }
+
+#[test]
+fn a_share_is_kept_and_never_everything() {
+    // (limit, percent kept, rest)
+    for (limit, percent, rest) in [
+        (0, 10, 0),
+        (1, 10, 1),
+        (2, 10, 1),
+        (10, 10, 9),
+        (11, 10, 9),
+        (500, 10, 450),
+        (500, 0, 500),
+        (500, 100, 1),
+        (u32::MAX, 50, u32::MAX / 2),
+    ] {
+        let limits = Limits { max_calls: Some(limit), max_cps: Some(limit) }.less(percent);
+        assert_eq!(
+            limits,
+            Limits { max_calls: Some(rest), max_cps: Some(rest) },
+            "{limit} {percent}"
+        );
+    }
+    assert_eq!(Limits::default().less(10), Limits::default(), "no limit, nothing to keep");
+}

@@ -4,6 +4,7 @@
 mod api_keys;
 mod apply;
 mod audio_body;
+mod batches;
 mod body;
 mod caller;
 mod calls;
@@ -22,6 +23,7 @@ pub(super) use self::problem::Problem;
 /// Every operation of the admin API.
 pub(super) fn operations() -> impl OpenApi {
     (
+        batches::BatchesApi,
         calls::CallsApi,
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,

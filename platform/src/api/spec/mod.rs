@@ -39,9 +39,11 @@ once, and any 2xx acknowledges.
 The document that SDKs are made from: [/openapi.json](/openapi.json).";
 
 /// The chapters, those that a newcomer needs first.
-const CHAPTERS: [&str; 9] = [
+const CHAPTERS: [&str; 11] = [
     "Voice notices",
+    "Voice captchas",
     "Calls",
+    "Batches",
     "Call records",
     "Callback deliveries",
     "Media library",
@@ -251,5 +253,8 @@ mod tests {
             let shown: BTreeSet<_> = names(&example["value"]).union(&with_slip).cloned().collect();
             assert_eq!(shown, names(&result_callback(&facts)));
         }
+        let captcha = ResultFacts { kind: ResultKind::Captcha, ..facts };
+        let content = &parsed(WEBHOOKS)["captchaResult"]["post"]["requestBody"]["content"]["application/json"];
+        assert_eq!(names(&content["schema"]["properties"]), names(&result_callback(&captcha)));
     }
 }

@@ -5,7 +5,7 @@ use poem::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::world::{
-    ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic,
+    ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic, sample,
 };
 use crate::api::spec;
 
@@ -56,8 +56,9 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    // Last, for after them the account's token is another, and the recording is gone.
-    let order = ["deleteMedia", "rotateAccountToken"];
+    // Last, for after them the account's token is another, the recording is gone, and the batch cannot
+    // be paused.
+    let order = ["cancelBatch", "deleteMedia", "rotateAccountToken"];
     operations.sort_by_key(|operation| order.iter().position(|id| *id == operation.id));
     assert!(operations.len() >= 21);
     let operators = operations.iter().filter(|operation| operation.is_the_operators());
@@ -111,6 +112,9 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let (key_id, _) = world.key(&["calls:read"]).await;
     let recording = format!("/api/v1/applications/{APPID}/media/own.wav");
     world.upload(&recording, &basic(ACCOUNT, TOKEN)).await;
+    let path = format!("/Accounts/{ACCOUNT}/BatchVoiceNotices");
+    let sent = world.ask(Method::POST, &path, &basic(ACCOUNT, TOKEN), sample()).await;
+    let batch = sent.body["requestid"].as_str().unwrap().to_owned();
     let (_, lower_reader) = world.key(&["notices:send"]).await;
     let (_, lower_sender) = world.key(&["calls:read"]).await;
 
@@ -123,6 +127,7 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("deliveryId", delivery.as_str()),
             ("keyId", key_id.as_str()),
             ("appid", APPID),
+            ("batchId", batch.as_str()),
             ("name", "carrier-a"),
             ("mediaName", "own.wav"),
         ];
@@ -146,7 +151,10 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             assert_eq!(found, "refused", "{} with {credential}", operation.id);
         }
 
-        let lower = if operation.id == "createVoiceNotice" { &lower_sender } else { &lower_reader };
+        let sends = operation.id.starts_with("createVoice")
+            || operation.id == "createBatchVoiceNotice"
+            || ["pauseBatch", "resumeBatch", "cancelBatch"].contains(&operation.id.as_str());
+        let lower = if sends { &lower_sender } else { &lower_reader };
         let found = outcome(&world, &operation, &own, &basic(ACCOUNT, lower)).await;
         assert_eq!(found, "lower", "{} with a lower key", operation.id);
 

@@ -2,7 +2,6 @@
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use yunling_store::attempts;
 
 use super::world::{ACCOUNT, APPID, Got, OTHER, OTHER_TOKEN, TOKEN, World, basic, with};
 
@@ -155,12 +154,7 @@ async fn a_recording_that_a_call_will_play_stays() {
     // Over with its last call.
     let attempt = world.attempt(sent.body["callid"].as_str().unwrap()).await;
     world.finish(attempt).await;
-    assert_eq!(
-        attempts::queue_len(world.app.store().reader(), &yunling_domain::AccountId::new(ACCOUNT))
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(world.waiting().await, 0);
     assert_eq!(delete(&world, "/own.mp3").await.status, StatusCode::NO_CONTENT);
 
     // What a file set manages would come back with its next apply.

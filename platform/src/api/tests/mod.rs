@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod batch_rules;
+mod captcha_rules;
 mod exchange;
 mod hostile;
 mod idempotency;

@@ -26,7 +26,7 @@ use yunling_domain::notice::Outcome;
 use yunling_domain::sip_trace::{Direction, SipMessage, Transport};
 use yunling_domain::trunk_health::TrunkFact;
 use yunling_domain::{AccountId, CallId, Fault};
-use yunling_store::attempts::{self, Attempt};
+use yunling_store::attempts::{self, Attempt, AttemptLane};
 use yunling_store::ids::IdMint;
 use yunling_store::{OpenOptions, Store, test_database};
 
@@ -242,7 +242,8 @@ impl World {
 
     /// How many calls of the sample account wait.
     pub(crate) async fn waiting(&self) -> u64 {
-        attempts::queue_len(self.app.store().reader(), &AccountId::new(ACCOUNT)).await.unwrap()
+        let (reader, account) = (self.app.store().reader(), AccountId::new(ACCOUNT));
+        attempts::queue_len(reader, &account, AttemptLane::Notice).await.unwrap()
     }
 
     /// Sends a notice and lets its call be answered and confirmed. Gives its row.

@@ -70,7 +70,8 @@ fn statusmsg(refusal: &Refusal) -> String {
     }
 }
 
-fn detail(refusal: &Refusal) -> String {
+/// What is wrong, with its field.
+pub(super) fn detail(refusal: &Refusal) -> String {
     match &refusal.field {
         Some(field) if !refusal.detail.contains(field.as_str()) => {
             format!("{field}: {}", refusal.detail)
@@ -103,6 +104,11 @@ impl<T: From<Envelope>> Answer<T> {
         let requestid = Some(app.ids().mint(IdKind::Request));
         let envelope = Envelope { requestid, ..Envelope::failure(refusal) };
         Self { retry_after_s: refusal.retry_after_s, ..Self::of(envelope.into()) }
+    }
+
+    /// A failure in an envelope of its own.
+    pub(super) fn refused_as(body: T, refusal: &Refusal) -> Self {
+        Self { retry_after_s: refusal.retry_after_s, ..Self::of(body) }
     }
 
     /// The same with the code's own HTTP status: the application has switched it on.

@@ -1,7 +1,9 @@
-//! The voice notices of the published surface, and what can be read of them.
+//! The voice surface as the document publishes it, and what can be read of its requests.
 
 mod answer;
 mod authorization;
+mod batch;
+mod captcha;
 mod filter;
 mod request;
 mod scalar;
@@ -20,7 +22,7 @@ use yunling_domain::{AccountId, ApplicationId, CallId, RequestId};
 use self::answer::{Answer, Envelope};
 use self::authorization::Authorization;
 use self::filter::CallQuery;
-use self::request::{IdempotencyKey, NoticeBody};
+use self::request::{IdempotencyKey, NoticeRequest as NoticeShape, VoiceBody};
 use self::view::{CallRecord, NoticeRecord};
 use super::soft_version::SoftVersion;
 use super::tags::Tags;
@@ -79,8 +81,13 @@ macro_rules! answers {
 }
 answers!(NoticeAnswer CallAnswer CallsAnswer);
 
-/// The operations.
-pub(super) struct VoiceApi;
+/// Every operation of the voice surface.
+pub(super) fn operations() -> impl OpenApi {
+    (VoiceApi, batch::BatchApi, captcha::CaptchaApi)
+}
+
+/// Notices, and what became of calls.
+struct VoiceApi;
 
 #[OpenApi]
 impl VoiceApi {
@@ -110,7 +117,7 @@ impl VoiceApi {
         #[oai(name = "Idempotency-Key")]
         idempotency_key: IdempotencyKey,
         version: SoftVersion,
-        body: NoticeBody,
+        body: VoiceBody<NoticeShape>,
     ) -> Answer<Envelope> {
         // Authorization before anything else of the request is looked at: -1, then -2, -3, -4, -5.
         let caller = match authorization.grant::<SendNotices>(&app, &account_sid.0) {
@@ -137,7 +144,7 @@ impl VoiceApi {
             Err(refusal) => Err(refusal),
         };
         match outcome {
-            Ok(accepted) => accepted_answer(&accepted),
+            Ok(accepted) => accepted_answer(&accepted, "succ"),
             Err(refusal) => {
                 let answer = Answer::refused_with_id(&app, &refusal);
                 let semantic = wants_semantic_status(&app, caller.account(), request.appid.text());
@@ -284,11 +291,12 @@ impl VoiceApi {
     }
 }
 
-fn accepted_answer(accepted: &Accepted) -> Answer<Envelope> {
+fn accepted_answer(accepted: &Accepted, statusmsg: &str) -> Answer<Envelope> {
     let span = tracing::Span::current();
     span.record("requestid", accepted.request_id.as_str());
     span.record("callid", accepted.call_id.as_str());
     let envelope = Envelope {
+        statusmsg: statusmsg.to_owned(),
         requestid: Some(accepted.request_id.to_string()),
         callid: Some(accepted.call_id.to_string()),
         ..Envelope::success()

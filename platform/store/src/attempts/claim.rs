@@ -214,12 +214,12 @@ pub async fn queue_lengths(
 pub(super) async fn count_queued(
     connection: &impl ConnectionTrait,
     account: &AccountId,
+    lane: AttemptLane,
 ) -> Result<u64, StoreError> {
     let sql = "SELECT account, COUNT(*) AS rows FROM attempt \
-               WHERE state = 0 AND account = ? GROUP BY account";
-    let row = Length::find_by_statement(statement(connection, sql, vec![account.as_str().into()]))
-        .one(connection)
-        .await?;
+               WHERE state = 0 AND lane = ? AND account = ? GROUP BY account";
+    let values = vec![(lane as i16).into(), account.as_str().into()];
+    let row = Length::find_by_statement(statement(connection, sql, values)).one(connection).await?;
     Ok(row.map_or(0, |row| row.rows.unsigned_abs()))
 }
 

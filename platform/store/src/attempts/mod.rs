@@ -259,13 +259,14 @@ pub async fn of_call(
         .transpose()
 }
 
-/// How many of the account's attempts wait.
+/// How many of the account's attempts wait in a lane.
 ///
 /// # Errors
 /// Those of a read.
 pub async fn queue_len(
     connection: &impl ConnectionTrait,
     account: &AccountId,
+    lane: AttemptLane,
 ) -> Result<u64, StoreError> {
-    claim::count_queued(connection, account).await
+    claim::count_queued(connection, account, lane).await
 }

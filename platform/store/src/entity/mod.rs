@@ -2,6 +2,9 @@
 //! no query is made without a tenant.
 pub(crate) mod attempt;
 pub(crate) mod audit;
+pub(crate) mod batch;
+pub(crate) mod batch_number;
+pub(crate) mod batch_result;
 pub(crate) mod call;
 pub(crate) mod conversation;
 pub(crate) mod credential;

@@ -100,8 +100,14 @@ async fn accounts_at_their_limit_are_passed_by() {
     let wanted = Claim { skip: vec![(AttemptLane::Captcha, account("full"))], ..claim(NOON, 10) };
     assert_eq!(names(&take(store, wanted).await), ["CA2"]);
     assert_eq!(queue_lengths(store.reader()).await.unwrap(), [(account("full"), 1)]);
-    assert_eq!(attempts::queue_len(store.reader(), &account("full")).await.unwrap(), 1);
-    assert_eq!(attempts::queue_len(store.reader(), &account("free")).await.unwrap(), 0);
+    assert_eq!(
+        attempts::queue_len(store.reader(), &account("full"), AttemptLane::Captcha).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        attempts::queue_len(store.reader(), &account("free"), AttemptLane::Notice).await.unwrap(),
+        0
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,143 @@
+//! Writing a batch.
+
+use super::{AcceptedBatch, ROUTE, discard, numbers::Numbers};
+use crate::directory::{Account, Application};
+use crate::submit_notice::accept::{ANSWERED, urls};
+use crate::submit_notice::validate::Checked;
+use crate::submit_notice::{Envelope, Passed, idempotency};
+use crate::{App, Refusal};
+use yunling_domain::error_code::INTERNAL;
+use yunling_domain::{AccountId, IdKind, Micros, RequestId};
+use yunling_store::batches::{self, BatchNumber, NewBatch};
+use yunling_store::idempotency::{IdempotencyKey, Known, complete, reserve};
+use yunling_store::requests::NewRequest;
+use yunling_store::trace_contexts::platform_side::note;
+use yunling_store::{Lane, RequestKind, StoreError, requests};
+
+/// What goes in with the last commit.
+struct Last {
+    account: AccountId,
+    id: RequestId,
+    /// The key, the digest of the request, and the answer that it stands for from now on.
+    key: Option<(IdempotencyKey, String, String)>,
+    traceparent: Option<String>,
+    now: Micros,
+}
+
+/// Writes a batch and makes it ready. It goes on to its end even if nobody waits for the answer any
+/// more: half a batch is nothing.
+pub(super) async fn run(
+    app: &App,
+    account: &Account,
+    application: &Application,
+    checked: Checked<Numbers>,
+    passed: Passed,
+    envelope: Envelope,
+) -> Result<AcceptedBatch, Refusal> {
+    let now = app.clock().now();
+    let id = RequestId::new(app.ids().mint(IdKind::Request));
+    let accepted = AcceptedBatch { request_id: id.clone(), replayed: false };
+    let request = NewRequest {
+        id: id.clone(),
+        account: account.id.clone(),
+        application: application.id.clone(),
+        kind: RequestKind::Batch,
+        spec: serde_json::to_value(&checked.spec)
+            .expect("a spec is texts and numbers, which become JSON"),
+        // Every call reads its request: it must not carry all the other numbers.
+        to_raw: String::new(),
+        userdata: checked.userdata,
+        // As they are now: a request keeps the addresses that it was accepted with.
+        urls: urls(checked.cdr_url, checked.status_url, application),
+        from_number: checked.from.as_ref().map(|from| from.national().to_owned()),
+        api_version: envelope.api_version,
+        created_at: now,
+    };
+    let batch = NewBatch {
+        request_id: id.clone(),
+        account: account.id.clone(),
+        application: application.id.clone(),
+        node: app.settings().node.0,
+        from_number: Some(passed.from.stored()),
+        total: checked.to.total(),
+        duplicates: checked.to.duplicates,
+        created_at: now,
+    };
+    let last = Last {
+        account: account.id.clone(),
+        id,
+        key: envelope.idempotency.map(|given| {
+            let answer = serde_json::to_string(&accepted).expect("a text becomes JSON");
+            (given.stored_key(&account.id, ROUTE), given.body_sha().to_owned(), answer)
+        }),
+        traceparent: envelope.traceparent,
+        now,
+    };
+    let (app, numbers) = (app.clone(), checked.to.entries);
+    let loading = tokio::spawn(async move {
+        let (account, id) = (last.account.clone(), last.id.clone());
+        let loaded = load(&app, request, batch, numbers, last).await;
+        match loaded {
+            Ok(Known::New) => Ok(accepted),
+            Ok(known) => {
+                discard::one(&app, &account, &id).await;
+                let earlier = idempotency::replayed::<AcceptedBatch>(known)?;
+                let earlier = earlier.ok_or_else(|| Refusal::new(INTERNAL))?;
+                Ok(AcceptedBatch { replayed: true, ..earlier })
+            }
+            Err(error) => {
+                discard::one(&app, &account, &id).await;
+                Err(error.into())
+            }
+        }
+    });
+    loading.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "writing a batch failed");
+        Err(Refusal::new(INTERNAL))
+    })
+}
+
+/// Gives what the key stood for at the end: [`Known::New`] where the batch is ready.
+async fn load(
+    app: &App,
+    request: NewRequest,
+    batch: NewBatch,
+    numbers: Vec<BatchNumber>,
+    last: Last,
+) -> Result<Known, StoreError> {
+    let writer = app.store().writer();
+    writer
+        .write(Lane::Live, move |tx| {
+            Box::pin(async move {
+                requests::insert(tx, &request).await?;
+                batches::begin(tx, &batch).await
+            })
+        })
+        .await?;
+    let id = last.id.clone();
+    writer
+        .write_rows(numbers, move |tx, turn| {
+            let id = id.clone();
+            Box::pin(async move { batches::add(tx, &id, &turn).await })
+        })
+        .await
+        .map_err(|stopped| stopped.error)?;
+    writer
+        .write_patiently(Lane::Live, move |tx| {
+            Box::pin(async move {
+                if let Some((key, body_sha, answer)) = &last.key {
+                    let known = reserve(tx, key, body_sha, last.now).await?;
+                    if known != Known::New {
+                        return Ok(known);
+                    }
+                    complete(tx, key, ANSWERED, answer).await?;
+                }
+                batches::make_ready(tx, &last.account, &last.id).await?;
+                if let Some(traceparent) = &last.traceparent {
+                    note(tx, last.id.as_str(), traceparent, last.now).await?;
+                }
+                Ok(Known::New)
+            })
+        })
+        .await
+}

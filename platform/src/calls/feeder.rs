@@ -1,0 +1,96 @@
+//! Keeps batches going beside the dispatcher: looks at them a few times a second, and says which of
+//! them no number of is to be dialled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+use yunling_app::App;
+use yunling_app::feed_batches::{self, Fed};
+use yunling_domain::RequestId;
+use yunling_store::StoreError;
+use yunling_store::batches::BatchState;
+use yunling_store::batches::platform_side::LiveBatch;
+
+/// How often batches are looked at while there are any: see the window of
+/// [`yunling_domain::batch::WINDOW`].
+const BUSY: Duration = Duration::from_millis(200);
+/// How often somebody looks whether there are any.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often results are added up.
+const ADD_UP_EVERY: Duration = Duration::from_secs(1);
+
+/// What keeps a batch's numbers from being dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// It goes on later.
+    Paused,
+    /// Its numbers only get their results.
+    Cancelled,
+}
+
+/// The batches that no number of is to be dialled, as of the last look.
+#[derive(Debug, Default)]
+pub(super) struct Halted(RwLock<HashMap<RequestId, Halt>>);
+
+impl Halted {
+    /// Whether this batch is one of them.
+    pub(super) fn of(&self, batch: &RequestId) -> Option<Halt> {
+        self.0.read().get(batch).copied()
+    }
+
+    fn set(&self, batches: &[LiveBatch]) {
+        let halted = batches.iter().filter_map(|live| {
+            let halt = match live.batch.state {
+                BatchState::Paused => Halt::Paused,
+                BatchState::Cancelled => Halt::Cancelled,
+                BatchState::Loading | BatchState::Running | BatchState::Finished => return None,
+            };
+            Some((live.batch.request_id.clone(), halt))
+        });
+        *self.0.write() = halted.collect();
+    }
+}
+
+/// The first look: before anything is dialled, so that nothing of a paused batch is.
+///
+/// # Errors
+/// Those of a read.
+pub(super) async fn look(app: &App, halted: &Halted) -> Result<(), StoreError> {
+    let batches = yunling_store::batches::platform_side::live(app.store().reader()).await?;
+    halted.set(&batches);
+    Ok(())
+}
+
+/// Feeds until the node drains.
+pub(super) async fn run(app: App, halted: Arc<Halted>, draining: CancellationToken) {
+    let mut added_up = Instant::now();
+    loop {
+        let fed = match feed_batches::run(&app).await {
+            Ok(fed) => {
+                halted.set(&fed.batches);
+                let waiting: f64 =
+                    fed.batches.iter().map(|live| f64::from(live.batch.unqueued)).sum();
+                metrics::gauge!("yunling_batch_numbers_waiting").set(waiting);
+                fed
+            }
+            Err(error) => {
+                // What is known to be halted stays so.
+                tracing::warn!(%error, "batches were not looked at");
+                Fed::default()
+            }
+        };
+        if added_up.elapsed() >= ADD_UP_EVERY {
+            added_up = Instant::now();
+            if let Err(error) = feed_batches::add_up_and_finish(&app, &fed.batches).await {
+                tracing::warn!(%error, "the results of batches were not added up");
+            }
+        }
+        let pause = if fed.batches.is_empty() { IDLE } else { BUSY };
+        if draining.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
