@@ -3,6 +3,7 @@ use crate::directory::{self, Directory, MediaCache};
 use crate::import_media::ImportRoom;
 use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Poke, Random};
+use crate::queue_room::QueueRoom;
 use crate::secrets::Keyring;
 use crate::sip_trace::SipTraces;
 use crate::trunks::Trunks;
@@ -68,6 +69,7 @@ struct Inner {
     rebuilding: tokio::sync::Mutex<()>,
     media: MediaCache,
     import_room: ImportRoom,
+    queue_room: QueueRoom,
     trunks: Trunks,
     /// The version of the directory in force, for those who follow it.
     moved: watch::Sender<i64>,
@@ -97,6 +99,7 @@ impl App {
             rebuilding: tokio::sync::Mutex::new(()),
             media,
             import_room: ImportRoom::default(),
+            queue_room: QueueRoom::default(),
             trunks: Trunks::default(),
             moved: watch::Sender::new(-1),
             sip_traces,
@@ -104,6 +107,11 @@ impl App {
         }));
         app.reload().await?;
         Ok(app)
+    }
+
+    /// Room in accounts' queues.
+    pub(crate) fn queue_room(&self) -> &QueueRoom {
+        &self.0.queue_room
     }
 
     /// The database.

@@ -47,6 +47,7 @@ mod fakes;
 #[cfg(test)]
 mod fuzzing;
 mod key_check;
+mod queue_room;
 mod refusal;
 
 pub use app::{App, AssembleError, Parts};

@@ -96,6 +96,15 @@ pub struct RequestFilter {
     pub created: TimeRange,
 }
 
+/// Which part of the live requests is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct LiveWindow {
+    /// Those behind this one.
+    pub after: Option<RequestId>,
+    /// Those that were accepted from then on.
+    pub accepted_since: Option<Micros>,
+}
+
 impl TryFrom<Model> for Request {
     type Error = StoreError;
 
@@ -220,7 +229,8 @@ pub async fn list(
     }))
 }
 
-/// The application's requests of which a call waits, runs or is still to be written.
+/// At most `limit` of the application's requests, by identifier, of which a call waits, runs or is
+/// still to be written.
 ///
 /// # Errors
 /// Those of a read.
@@ -228,6 +238,8 @@ pub async fn live(
     connection: &impl ConnectionTrait,
     account: &AccountId,
     application: &ApplicationId,
+    window: &LiveWindow,
+    limit: u64,
 ) -> Result<Vec<Request>, StoreError> {
     let of_live_calls = attempt::Entity::find()
         .select_only()
@@ -239,13 +251,17 @@ pub async fn live(
     let live = Condition::any()
         .add(Column::State.eq(RequestState::Expanding.as_str()))
         .add(Column::Id.in_subquery(of_live_calls.into_query()));
-    let rows = Entity::find()
+    let mut find = Entity::find()
         .filter(Column::Account.eq(account.as_str()))
         .filter(Column::Application.eq(application.as_str()))
-        .filter(live)
-        .order_by_asc(Column::Id)
-        .all(connection)
-        .await?;
+        .filter(live);
+    if let Some(after) = &window.after {
+        find = find.filter(Column::Id.gt(after.as_str()));
+    }
+    if let Some(since) = window.accepted_since {
+        find = find.filter(Column::CreatedAt.gte(since.0));
+    }
+    let rows = find.order_by_asc(Column::Id).limit(limit).all(connection).await?;
     rows.into_iter().map(Request::try_from).collect()
 }
 

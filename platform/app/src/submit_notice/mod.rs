@@ -11,15 +11,13 @@ pub use request::{FieldText, NoticeRequest};
 
 use crate::directory::{Account, Application};
 use crate::principal::{Granted, SendNotices};
+use crate::queue_room::{self, Taking};
 use crate::{App, Refusal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use yunling_domain::error_code::{
-    MISSING_APPLICATION, QUEUE_FULL, SHUTTING_DOWN, UNKNOWN_APPLICATION,
-};
+use yunling_domain::error_code::{MISSING_APPLICATION, SHUTTING_DOWN, UNKNOWN_APPLICATION};
 use yunling_domain::policy::{Decision, Facts, decide};
 use yunling_domain::{ApplicationId, CallId, Micros, RequestId};
-use yunling_store::attempts;
 
 /// When a node that stops is likely to be back, seconds.
 const DRAIN_RETRY_S: u32 = 5;
@@ -97,16 +95,14 @@ async fn decide_and_store(
 
     let now = app.clock().now();
     let passed = ask_gate(app, application, &checked, now)?;
-    let waiting = attempts::queue_len(app.store().reader(), &account.id).await?;
-    if waiting >= u64::from(account.queue_max_len) {
-        let detail = format!(
-            "{waiting} calls of the account wait already: at most {} may",
-            account.queue_max_len
-        );
-        return Err(Refusal::new(QUEUE_FULL).with_detail(detail).retry_after(retry_after_s(app)));
-    }
+    let taking = match envelope.idempotency {
+        Some(_) => Taking::WhenUsed,
+        None => Taking::AtOnce,
+    };
+    let room = queue_room::take(app, account, (1, taking), now, retry_after_s(app)).await?;
     let accepted = accept::store(app, account, application, checked, passed, envelope, now).await?;
     if !accepted.replayed {
+        room.used();
         app.poke().dispatcher();
     }
     Ok(accepted)
