@@ -25,7 +25,7 @@ pub struct NewRequest {
     pub application: ApplicationId,
     /// What was asked for.
     pub kind: RequestKind,
-    /// What is to be said and how: a serialised `NoticeSpec`.
+    /// What is to be done: a serialised `NoticeSpec`, or for a click its `ClickSpec`.
     pub spec: Value,
     /// The callee or callees as the customer wrote them.
     pub to_raw: String,
@@ -135,7 +135,7 @@ impl TryFrom<Model> for Request {
 pub async fn insert(tx: &impl ConnectionTrait, new: &NewRequest) -> Result<(), StoreError> {
     let state = match new.kind {
         RequestKind::Batch => RequestState::Expanding,
-        RequestKind::Notice | RequestKind::Captcha => RequestState::Accepted,
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Click => RequestState::Accepted,
     };
     let row = ActiveModel {
         id: Set(new.id.to_string()),
@@ -187,6 +187,26 @@ pub async fn get(
         .await?
         .map(Request::try_from)
         .transpose()
+}
+
+/// Those of the account's requests, in no order.
+///
+/// # Errors
+/// Those of a read.
+pub async fn these(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    ids: &[RequestId],
+) -> Result<Vec<Request>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().map(RequestId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Request::try_from).collect()
 }
 
 /// The account's requests, newest first.

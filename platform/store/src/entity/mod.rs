@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod call;
+pub(crate) mod click;
 pub(crate) mod conversation;
 pub(crate) mod credential;
 pub(crate) mod delivery;
@@ -13,8 +14,10 @@ pub(crate) mod idempotency;
 pub(crate) mod media_blob;
 pub(crate) mod meta;
 pub(crate) mod node_lease;
+pub(crate) mod recording;
 pub(crate) mod request;
 pub(crate) mod resource;
 pub(crate) mod sip_trace;
+pub(crate) mod talk;
 pub(crate) mod trace_context;
 pub(crate) mod trunk_state;

@@ -17,3 +17,4 @@ mod outbox;
 mod rows;
 mod schema;
 mod sip_traces;
+mod talks;
