@@ -1,6 +1,7 @@
 //! Takes a recording out of an application's media library, where nothing plays it any more.
 
 use crate::apply::Owner;
+use crate::click::ClickSpec;
 use crate::documents::ResourceKind;
 use crate::get_media;
 use crate::principal::{Granted, WriteMedia};
@@ -12,7 +13,7 @@ use yunling_domain::error_code::{CONFLICT, MEDIA_IN_USE};
 use yunling_domain::{ApplicationId, RequestId};
 use yunling_store::audit::{self, AuditEntry};
 use yunling_store::requests::{self, LiveWindow, Request};
-use yunling_store::{Lane, resources};
+use yunling_store::{Lane, RequestKind, resources};
 
 /// Requests that are named in a refusal.
 const MOST_NAMED: usize = 5;
@@ -118,7 +119,12 @@ async fn playing(
 
 /// Whether a request's contents name the recording. One that cannot be read may.
 fn plays(request: &Request, name: &str) -> bool {
-    let Ok(spec) = serde_json::from_value::<NoticeSpec>(request.accepted.spec.clone()) else {
+    let spec = request.accepted.spec.clone();
+    if request.accepted.kind == RequestKind::Click {
+        let spec = serde_json::from_value::<ClickSpec>(spec);
+        return spec.map_or(true, |spec| spec.prompts().any(|prompt| prompt == name));
+    }
+    let Ok(spec) = serde_json::from_value::<NoticeSpec>(spec) else {
         return true;
     };
     let in_contents = spec.contents.iter().any(|(content, _)| match content {

@@ -3,7 +3,7 @@
 
 use crate::config::Keep;
 use crate::principal::{Granted, ReadCalls};
-use crate::{App, Refusal};
+use crate::{App, Refusal, number_privacy};
 use yunling_domain::ConversationId;
 use yunling_domain::error_code::{NOT_FOUND, SIP_TRACE_NOT_KEPT};
 use yunling_domain::sip_trace::{SipTrace, tenant};
@@ -22,7 +22,8 @@ pub enum Viewer {
 ///
 /// # Errors
 /// `NOT_FOUND`: the account has no such conversation; `SIP_TRACE_NOT_KEPT`: it has, and its messages
-/// were not kept, or it runs on another node.
+/// were not kept, or it runs on another node; `SCOPE_MISSING` for a tenant's reader who may not see
+/// its numbers.
 pub async fn run(
     app: &App,
     caller: &Granted<ReadCalls>,
@@ -30,6 +31,9 @@ pub async fn run(
     viewer: Viewer,
 ) -> Result<SipTrace, Refusal> {
     let (reader, account) = (app.store().reader(), caller.account());
+    if viewer == Viewer::Tenant {
+        number_privacy::refuse_if_masked(app, caller, id).await?;
+    }
     // Memory first: a conversation that ends meanwhile is stored before it leaves it.
     let live = app.sip_traces().live(account, id);
     let runs = live.is_some();

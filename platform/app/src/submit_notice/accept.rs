@@ -1,8 +1,9 @@
 //! Storing what was accepted: request, attempt and the key's answer, in one transaction.
 
 use super::validate::Checked;
-use super::{Accepted, Envelope, Passed, idempotency};
+use super::{Accepted, Envelope, Passed, ROUTE};
 use crate::directory::{Account, Application};
+use crate::idempotency::{self, ANSWERED};
 use crate::{App, Refusal};
 use yunling_domain::{CallId, ConversationId, IdKind, Micros, RequestId};
 use yunling_store::attempts::{AttemptLane, NewAttempt};
@@ -70,7 +71,7 @@ pub(super) async fn store(
     let traceparent = envelope.traceparent;
     let key = envelope.idempotency.map(|given| {
         let answer = serde_json::to_string(&accepted).expect("two texts become JSON");
-        (given.stored_key(&account.id), given.body_sha().to_owned(), answer)
+        (given.stored_key(&account.id, ROUTE), given.body_sha().to_owned(), answer)
     });
     let stored = app
         .store()
@@ -96,11 +97,10 @@ pub(super) async fn store(
     match stored {
         Stored::Accepted => Ok(accepted),
         Stored::Known(known) => {
-            let earlier = idempotency::replayed(known)?;
-            Ok(earlier.expect("a key that was not reserved is known: Known::New reserves it"))
+            let earlier: Option<Accepted> = idempotency::replayed(known)?;
+            let earlier =
+                earlier.expect("a key that was not reserved is known: Known::New reserves it");
+            Ok(Accepted { replayed: true, ..earlier })
         }
     }
 }
-
-/// Accepted requests are answered with 200 on every surface.
-const ANSWERED: u16 = 200;

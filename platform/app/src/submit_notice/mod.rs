@@ -2,14 +2,14 @@
 //! accepted is a row, and the dispatcher is woken.
 
 mod accept;
-mod idempotency;
 mod request;
 mod validate;
 
-pub use idempotency::Idempotency;
-pub use request::{FieldText, NoticeRequest};
+pub use request::NoticeRequest;
 
 use crate::directory::{Account, Application};
+use crate::field_text::FieldText;
+use crate::idempotency::{self, Idempotency};
 use crate::principal::{Granted, SendNotices};
 use crate::queue_room::{self, Taking};
 use crate::{App, Refusal};
@@ -19,6 +19,8 @@ use yunling_domain::error_code::{MISSING_APPLICATION, SHUTTING_DOWN, UNKNOWN_APP
 use yunling_domain::policy::{Decision, Facts, decide};
 use yunling_domain::{ApplicationId, CallId, Micros, RequestId};
 
+/// The operation that idempotency keys of this use case are for.
+const ROUTE: &str = "VoiceNotices";
 /// When a node that stops is likely to be back, seconds.
 const DRAIN_RETRY_S: u32 = 5;
 
@@ -80,9 +82,9 @@ async fn decide_and_store(
 ) -> Result<Accepted, Refusal> {
     if let Some(idempotency) = &envelope.idempotency
         && let Some(earlier) =
-            idempotency::earlier_answer(app, caller.account(), idempotency).await?
+            idempotency::earlier_answer(app, caller.account(), ROUTE, idempotency).await?
     {
-        return Ok(earlier);
+        return Ok(Accepted { replayed: true, ..earlier });
     }
     if app.is_draining() {
         return Err(Refusal::new(SHUTTING_DOWN).retry_after(DRAIN_RETRY_S));

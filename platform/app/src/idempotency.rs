@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: the same request again gets the same answer and is not called again. Only
 //! what was accepted is remembered; a refusal did nothing, so its repeat is looked at afresh.
 
-use super::Accepted;
 use crate::{App, Refusal};
+use serde::de::DeserializeOwned;
 use yunling_domain::AccountId;
 use yunling_domain::error_code::{
     BAD_IDEMPOTENCY_KEY, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_IN_PROGRESS, INTERNAL,
@@ -11,8 +11,8 @@ use yunling_store::idempotency::{IdempotencyKey, Known, lookup};
 
 /// The longest key, in characters.
 const MAX_CHARS: usize = 255;
-/// The operation that keys of this use case are for.
-const ROUTE: &str = "VoiceNotices";
+/// What was accepted is answered with 200 on every surface.
+pub(crate) const ANSWERED: u16 = 200;
 /// When a request that is still under way is worth repeating, seconds.
 const UNDER_WAY_RETRY_S: u32 = 1;
 
@@ -37,27 +37,29 @@ impl Idempotency {
         Ok(Self { key: key.to_owned(), body_sha: hex::encode(digest) })
     }
 
-    pub(super) fn stored_key(&self, account: &AccountId) -> IdempotencyKey {
-        IdempotencyKey { account: account.clone(), key: self.key.clone(), route: ROUTE.to_owned() }
+    /// The key as it is stored: one of an account and an operation.
+    pub(crate) fn stored_key(&self, account: &AccountId, route: &str) -> IdempotencyKey {
+        IdempotencyKey { account: account.clone(), key: self.key.clone(), route: route.to_owned() }
     }
 
-    pub(super) fn body_sha(&self) -> &str {
+    pub(crate) fn body_sha(&self) -> &str {
         &self.body_sha
     }
 }
 
 /// The answer that the key stands for already, if any.
-pub(super) async fn earlier_answer(
+pub(crate) async fn earlier_answer<T: DeserializeOwned>(
     app: &App,
     account: &AccountId,
+    route: &str,
     idempotency: &Idempotency,
-) -> Result<Option<Accepted>, Refusal> {
-    let key = idempotency.stored_key(account);
+) -> Result<Option<T>, Refusal> {
+    let key = idempotency.stored_key(account, route);
     replayed(lookup(app.store().reader(), &key, idempotency.body_sha()).await?)
 }
 
 /// What is known of a key, as an answer.
-pub(super) fn replayed(known: Known) -> Result<Option<Accepted>, Refusal> {
+pub(crate) fn replayed<T: DeserializeOwned>(known: Known) -> Result<Option<T>, Refusal> {
     match known {
         Known::New => Ok(None),
         Known::OtherBody => {
@@ -66,8 +68,8 @@ pub(super) fn replayed(known: Known) -> Result<Option<Accepted>, Refusal> {
         Known::UnderWay => {
             Err(Refusal::new(IDEMPOTENCY_IN_PROGRESS).retry_after(UNDER_WAY_RETRY_S))
         }
-        Known::Answered { response, .. } => match serde_json::from_str::<Accepted>(&response) {
-            Ok(accepted) => Ok(Some(Accepted { replayed: true, ..accepted })),
+        Known::Answered { response, .. } => match serde_json::from_str(&response) {
+            Ok(answer) => Ok(Some(answer)),
             Err(error) => {
                 tracing::error!(%error, "a stored answer cannot be read");
                 Err(Refusal::new(INTERNAL))
