@@ -6,6 +6,14 @@ pub(super) enum Tags {
     VoiceNotices,
     /// The published surface: what became of calls.
     Calls,
+    /// The published surface: two phones that are connected, and third parties.
+    #[oai(rename = "Click to call")]
+    ClickToCall,
+    /// The admin API: recordings of calls.
+    Recordings,
+    /// The admin API: tokens with which web pages dial.
+    #[oai(rename = "Browser tokens")]
+    BrowserTokens,
     /// The admin API: call records and timelines.
     #[oai(rename = "Call records")]
     CallRecords,

@@ -1,13 +1,14 @@
 //! The shell around the machines: rows become calls here, and calls become records.
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
-//! owns its machine. `map` is the only place where engine events become domain inputs. `recovery`
+//! owns its machine. Click-to-call conversations have a folder of their own, `talk`. `map` is the only place where engine events become domain inputs. `recovery`
 //! ends what an earlier process left behind.
 
 mod admission;
 mod anchor;
 mod conversation;
 mod dispatcher;
+mod engine_line;
 mod facts;
 mod gate;
 mod map;
@@ -18,6 +19,7 @@ mod sip_trace;
 mod speak;
 mod story;
 mod supervision;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -78,6 +80,10 @@ impl Calls {
         routes.tell_of_trunks(desk.clone());
         let keeper = tokio::spawn(trunks::keep(app.clone(), Arc::clone(&engine)));
         let (traces, keeping) = sip_trace::Keeper::start(app.clone());
+        let gate =
+            gate::Gate { app: app.clone(), admission: Arc::clone(&admission), desk: desk.clone() };
+        let talks = Arc::new(talk::TalkDesk::new(gate.clone()));
+        app.carry_talks(Arc::clone(&talks) as _);
         let shell = Arc::new(Shell {
             app,
             traces,
@@ -85,6 +91,8 @@ impl Calls {
             routes,
             admission,
             desk,
+            gate,
+            talks,
             node,
             closing: closing.clone(),
         });

@@ -5,6 +5,7 @@ mod api_keys;
 mod apply;
 mod audio_body;
 mod body;
+mod browser_tokens;
 mod caller;
 mod calls;
 mod conversations;
@@ -12,6 +13,7 @@ mod deliveries;
 mod media;
 mod problem;
 mod query;
+mod recordings;
 mod secrets;
 mod trunks;
 
@@ -25,6 +27,7 @@ pub(super) fn operations() -> impl OpenApi {
         calls::CallsApi,
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,
+        (recordings::RecordingsApi, browser_tokens::BrowserTokensApi),
         api_keys::ApiKeysApi,
         secrets::SecretsApi,
         media::MediaApi,

@@ -3,6 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod ctc;
+mod ctc_inputs;
+mod ctc_pages;
+mod ctc_privacy;
+mod ctc_recordings;
+mod ctc_rules;
 mod exchange;
 mod hostile;
 mod idempotency;
@@ -12,5 +18,6 @@ mod notice_inputs;
 mod notice_rules;
 mod pages;
 mod reading;
+mod talks;
 mod trunks;
 pub(crate) mod world;

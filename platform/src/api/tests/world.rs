@@ -304,10 +304,11 @@ impl World {
             plays: 1,
         };
         let story = [
-            ConversationEvent { seq: 0, at: start, body: EventBody::Trying },
+            ConversationEvent { seq: 0, at: start, party: None, body: EventBody::Trying },
             ConversationEvent {
                 seq: 1,
                 at: start,
+                party: None,
                 body: EventBody::Ringing { code: 180, early_media: false },
             },
         ];
