@@ -26,6 +26,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
     ("crash_recovery", &[]),
+    ("crash_click", &[]),
 ];
 
 /// One line of the closing table.
