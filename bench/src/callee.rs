@@ -21,7 +21,7 @@ use crate::spacing::Spacing;
 use crate::told;
 
 /// Datagrams read and sent by one system call.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 /// What the kernel may hold for us, bytes; it grants what its settings allow.
 const BUFFER: usize = 32 << 20;
 /// How long to wait for packets before looking for orders.
@@ -40,17 +40,22 @@ impl Callee {
     pub(crate) fn run(self) -> Result<()> {
         let socket = UdpSocket::bind(self.listen)
             .with_context(|| format!("cannot listen on {}", self.listen))?;
-        let options = SockRef::from(&socket);
-        // Wishes: the default is enough for a few hundred calls.
-        if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
-            let _ = options.set_recv_buffer_size(BUFFER);
-        }
-        let _ = options.set_send_buffer_size(BUFFER);
-        socket.set_read_timeout(Some(LOOK))?;
+        widen(&socket)?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         told::tell(&json!({ "at": "ready", "listen": socket.local_addr()?.to_string() }));
         listen(&socket)
     }
+}
+
+/// Makes room for what comes while nobody reads, and bounds how long a reader waits.
+pub(crate) fn widen(socket: &UdpSocket) -> Result<()> {
+    let options = SockRef::from(socket);
+    // Wishes: the default is enough for a few hundred calls.
+    if setsockopt(socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+        let _ = options.set_recv_buffer_size(BUFFER);
+    }
+    let _ = options.set_send_buffer_size(BUFFER);
+    Ok(socket.set_read_timeout(Some(LOOK))?)
 }
 
 fn listen(socket: &UdpSocket) -> Result<()> {
@@ -87,7 +92,7 @@ fn listen(socket: &UdpSocket) -> Result<()> {
 
 /// Reads what is there, waiting for the first; gives the number of datagrams. An error is the
 /// timeout, or an ICMP message for a call that is over.
-fn receive(
+pub(crate) fn receive(
     socket: &UdpSocket,
     headers: &mut MultiHeaders<SockaddrIn>,
     buffers: &mut [[u8; 2_048]],

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use yunling_switch::{FloodLimits, MediaConfig, SipListen, Switch, SwitchConfig, Timers};
 use yunling_switch_contract::{
     Codec, Command, Dial, Engine as _, Event, EventKind, EventSink, HangUpWhy, LegId, Owner, Peer,
-    Play, PlayEnd, PlayId, PlayItem, Prompt, Transport, TrunkEvent,
+    Play, PlayEnd, PlayId, PlayItem, PlayMode, Prompt, Transport, TrunkEvent,
 };
 
 use crate::told;
@@ -89,7 +89,12 @@ impl EventSink for Tally {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 let prompt = self.prompt.get().expect("it is made before the first call").clone();
                 let items = vec![PlayItem::Prompt(prompt)];
-                self.send(Command::Play(Box::new(Play { leg: event.leg, play: PlayId(1), items })));
+                self.send(Command::Play(Box::new(Play {
+                    leg: event.leg,
+                    play: PlayId(1),
+                    items,
+                    mode: PlayMode::Once,
+                })));
                 self.moved.notify_one();
             }
             EventKind::PlayFinished { end: PlayEnd::Completed, .. } => {
@@ -154,20 +159,7 @@ impl Engine {
     }
 
     fn config(&self) -> SwitchConfig {
-        let listen =
-            SipListen { transport: Transport::Udp, address: self.address, advertised: None };
-        let ip = self.address.ip();
-        SwitchConfig {
-            sip_listen: vec![listen],
-            tls: None,
-            dns: None,
-            flood: FloodLimits::default(),
-            rtp: MediaConfig { address: ip, advertised: ip, ports: PORTS, shards: 0 },
-            user_agent: "Yunling bench".into(),
-            id_key: [7; 32],
-            timers: Timers::default(),
-            command_queue: COMMAND_QUEUE,
-        }
+        config(self.address)
     }
 
     /// Dials at an even pace; what falls behind is made good.
@@ -204,6 +196,29 @@ async fn wait(tally: &Tally, longest: Duration, so: impl Fn(&Tally) -> bool) {
     };
     // Who reads the figures sees what is missing.
     let _ = tokio::time::timeout(longest, waiting).await;
+}
+
+/// An engine at an address, as it is shipped but for ports and queue.
+pub(crate) fn config(address: SocketAddr) -> SwitchConfig {
+    let listen = SipListen { transport: Transport::Udp, address, advertised: None };
+    let ip = address.ip();
+    SwitchConfig {
+        sip_listen: vec![listen],
+        tls: None,
+        dns: None,
+        flood: FloodLimits::default(),
+        rtp: MediaConfig {
+            address: ip,
+            advertised: ip,
+            ports: PORTS,
+            silence: Duration::ZERO,
+            shards: 0,
+        },
+        user_agent: "Yunling bench".into(),
+        id_key: [7; 32],
+        timers: Timers::default(),
+        command_queue: COMMAND_QUEUE,
+    }
 }
 
 /// Something that is not silence, for which a codec might have a shorter form.

@@ -3,6 +3,7 @@
 //! line on standard output and is told what to do by lines on standard input, or ends by itself.
 
 mod bare;
+mod bridge;
 mod callbacks;
 mod callee;
 mod captcha;
@@ -10,6 +11,7 @@ mod customer;
 mod engine;
 mod latency;
 mod spacing;
+mod talker;
 mod told;
 
 use std::process::ExitCode;
@@ -34,6 +36,10 @@ struct Cli {
 enum Program {
     /// The engine alone: dials, plays, hangs up
     Engine(engine::Engine),
+    /// The engine alone: dials conversations, bridges and records them, hangs up when told
+    Bridge(bridge::Bridge),
+    /// One side's media: speaks to whoever speaks to it, and measures how its packets come back
+    Talker(talker::Talker),
     /// The callees' media: measures the packets that come, and sends each one back
     Callee(callee::Callee),
     /// A customer: requests over HTTP, and the server that their callbacks come to
@@ -47,6 +53,8 @@ enum Program {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().program {
         Program::Engine(engine) => engine.run(),
+        Program::Bridge(bridge) => bridge.run(),
+        Program::Talker(talker) => talker.run(),
         Program::Callee(callee) => callee.run(),
         Program::Customer(customer) => customer.run(),
         Program::Captcha(captcha) => captcha.run(),

@@ -10,6 +10,7 @@ mod doctor;
 mod http;
 mod logging;
 mod node;
+mod object_store;
 mod ports;
 mod roles;
 mod telemetry;

@@ -13,6 +13,7 @@ use yunling_app::apply::{self, ApplyError};
 use yunling_app::config::{Settings, SipTransport};
 use yunling_app::ports::Clock as _;
 use yunling_app::principal::Operator;
+use yunling_app::recordings::{self, Found};
 use yunling_app::secrets::Keyring;
 use yunling_app::{App, Parts, documents, submit_batch};
 use yunling_assets::Packs;
@@ -29,6 +30,7 @@ use yunling_workers::Workers;
 use crate::calls::{Calls, Routes};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::http;
+use crate::object_store::S3;
 use crate::ports::{Minting, Pokes, Watchers};
 use crate::roles::Roles;
 
@@ -107,6 +109,9 @@ impl Node {
         submit_batch::discard_unready(&app)
             .await
             .context("the database does not let go of half a batch")?;
+        if let Some(settings) = app.settings().recordings.objects() {
+            app.keep_recordings_in(Arc::new(S3::new(settings)?));
+        }
 
         let stopping = CancellationToken::new();
         let mut node = Self {
@@ -125,6 +130,7 @@ impl Node {
             chores: TaskTracker::new(),
         };
         if roles.calls {
+            settle_recordings(&node.app).await?;
             node.start_switch(sip_key).await?;
         }
         if roles.workers {
@@ -240,6 +246,29 @@ impl Node {
     }
 }
 
+/// Makes whole and publishes what an earlier process was recording. Before the engine starts: nothing
+/// else tells a recording that runs from one that does not.
+async fn settle_recordings(app: &App) -> anyhow::Result<()> {
+    let folder = app.settings().recordings.folder().join(app.settings().node.0.to_string());
+    let mended = tokio::task::spawn_blocking(move || yunling_switch::repair(&folder))
+        .await
+        .context("recordings: what a crash left cannot be looked at")?
+        .with_context(|| {
+            format!(
+                "recordings.folder {}: cannot be read",
+                app.settings().recordings.folder().display()
+            )
+        })?;
+    let found: Vec<_> = mended
+        .into_iter()
+        .map(|one| Found { path: one.path, duration_ms: one.duration_ms, octets: one.octets })
+        .collect();
+    recordings::settle(app, &found)
+        .await
+        .context("recordings: what a crash left is not settled")?;
+    Ok(())
+}
+
 /// Applies the documents that the settings name, as the process itself.
 async fn apply_resources(app: &App, files: &[PathBuf]) -> anyhow::Result<()> {
     if files.is_empty() {
@@ -295,6 +324,7 @@ pub(crate) fn switch_config(settings: &Settings, id_key: [u8; 32]) -> anyhow::Re
             address: settings.rtp.address,
             advertised: settings.rtp.public_address.unwrap_or(settings.rtp.address),
             ports: settings.rtp.ports.0.first..=settings.rtp.ports.0.last,
+            silence: Duration::from_secs(settings.rtp.silence_s.into()),
             shards: 0,
         },
         user_agent: concat!("Yunling/", env!("CARGO_PKG_VERSION")).to_owned(),

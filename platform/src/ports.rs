@@ -66,4 +66,8 @@ impl Events for Watchers {
         // Without a watcher there is nobody to tell; the stored story is written all the same.
         let _ = self.0.send((conversation.clone(), event.clone()));
     }
+
+    fn watch(&self) -> Option<broadcast::Receiver<Watched>> {
+        Some(self.0.subscribe())
+    }
 }

@@ -8,6 +8,7 @@
 //! - `media/` is the media plane on threads of its own.
 //! - `trunks/` keeps trunks registered and asks them for signs of life.
 //! - `random` is chance, for all of them.
+//! - `recording/` writes files on a thread of its own.
 //! - `supervision` keeps up the tasks that all legs need.
 
 mod config;
@@ -16,6 +17,7 @@ mod engine;
 mod fuzzing;
 mod media;
 mod random;
+mod recording;
 mod sdp;
 mod sip;
 mod supervision;
@@ -24,3 +26,4 @@ mod trunks;
 pub use config::{FloodLimits, SipListen, StartError, SwitchConfig, Timers, TlsIdentity};
 pub use engine::Switch;
 pub use media::MediaConfig;
+pub use recording::{Repaired, repair};

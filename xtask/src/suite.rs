@@ -36,6 +36,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("calls_notice", &[]),
     ("calls_batch", &[]),
     ("crash_recovery", &[]),
+    ("crash_click", &[]),
 ];
 
 /// One line of the closing table.
@@ -80,8 +81,12 @@ impl Suite {
         } else {
             arguments.extend(["--test", &self.target]);
         }
-        if self.one_thread || !self.filters.is_empty() {
+        if self.one_thread || self.on_postgres || !self.filters.is_empty() {
             arguments.push("--");
+        }
+        if self.on_postgres {
+            // Some are about PostgreSQL alone, and ignored elsewhere.
+            arguments.push("--include-ignored");
         }
         if self.one_thread {
             arguments.push("--test-threads=1");
@@ -180,7 +185,11 @@ mod tests {
     fn a_suite_on_postgresql_is_the_same_with_its_own_name() {
         let suite = Suite::named("calls_notice").on_postgres().unwrap();
         assert_eq!((suite.name.as_str(), suite.on_postgres), ("calls_notice_postgres", true));
-        assert_eq!(suite.cargo_arguments(), Suite::named("calls_notice").cargo_arguments());
+        let here = Suite::named("calls_notice");
+        let (here, mut there) = (here.cargo_arguments(), suite.cargo_arguments());
+        there.retain(|argument| *argument != "--include-ignored");
+        assert_eq!(there, here);
+        assert_eq!(suite.cargo_arguments().len(), here.len() + 1);
         let unit = Suite::named("unit").on_postgres().unwrap();
         assert!(unit.cargo_arguments().ends_with(BOTH_DATABASES[0].1), "{unit:?}");
         assert_eq!(Suite::named("sipp_ladder").on_postgres(), None);

@@ -1,8 +1,11 @@
+use crate::Refusal;
 use crate::config::Settings;
 use crate::directory::{self, Directory, MediaCache};
 use crate::import_media::ImportRoom;
 use crate::key_check;
-use crate::ports::{Clock, Events, Ids, Poke, Random};
+use crate::ports::{Clock, Events, Ids, Objects, Poke, Random, Talks};
+use crate::queue_room::QueueRoom;
+use crate::recordings::RecordingDesk;
 use crate::secrets::Keyring;
 use crate::sip_trace::SipTraces;
 use crate::submit_batch::BatchRoom;
@@ -10,11 +13,15 @@ use crate::trunks::Trunks;
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 use yunling_assets::Packs;
+use yunling_domain::error_code::SHUTTING_DOWN;
 use yunling_store::{Store, StoreError};
+
+/// When a node that stops is likely to be back, seconds.
+const DRAIN_RETRY_S: u32 = 5;
 
 /// What an [`App`] is put together from.
 pub struct Parts {
@@ -70,10 +77,13 @@ struct Inner {
     media: MediaCache,
     import_room: ImportRoom,
     batch_room: BatchRoom,
+    queue_room: QueueRoom,
     trunks: Trunks,
     /// The version of the directory in force, for those who follow it.
     moved: watch::Sender<i64>,
     sip_traces: Arc<SipTraces>,
+    talks: OnceLock<Arc<dyn Talks>>,
+    recordings: RecordingDesk,
     draining: AtomicBool,
 }
 
@@ -100,13 +110,32 @@ impl App {
             media,
             import_room: ImportRoom::default(),
             batch_room: BatchRoom::default(),
+            queue_room: QueueRoom::default(),
             trunks: Trunks::default(),
             moved: watch::Sender::new(-1),
             sip_traces,
+            talks: OnceLock::new(),
+            recordings: RecordingDesk::default(),
             draining: AtomicBool::new(false),
         }));
         app.reload().await?;
         Ok(app)
+    }
+
+    /// Whether this node takes requests for calls.
+    ///
+    /// # Errors
+    /// `SHUTTING_DOWN`, with the time after which the node is likely to be back.
+    pub(crate) fn takes_requests(&self) -> Result<(), Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::new(SHUTTING_DOWN).retry_after(DRAIN_RETRY_S));
+        }
+        Ok(())
+    }
+
+    /// Room in accounts' queues.
+    pub(crate) fn queue_room(&self) -> &QueueRoom {
+        &self.0.queue_room
     }
 
     /// The database.
@@ -224,6 +253,31 @@ impl App {
     /// The SIP messages of the conversations that run here.
     pub fn sip_traces(&self) -> &Arc<SipTraces> {
         &self.0.sip_traces
+    }
+
+    /// Says who carries click-to-call conversations; the first word counts.
+    pub fn carry_talks(&self, talks: Arc<dyn Talks>) {
+        // A process has one calls role.
+        let _ = self.0.talks.set(talks);
+    }
+
+    /// Who carries click-to-call conversations; none in a process that makes no calls.
+    pub fn talks(&self) -> Option<&dyn Talks> {
+        self.0.talks.get().map(|talks| &**talks)
+    }
+
+    /// Says where complete recordings go; without a word they stay on the disk.
+    pub fn keep_recordings_in(&self, objects: Arc<dyn Objects>) {
+        self.0.recordings.move_to(objects);
+    }
+
+    /// Where complete recordings go; none where they stay on the disk.
+    pub fn objects(&self) -> Option<&Arc<dyn Objects>> {
+        self.0.recordings.objects.get()
+    }
+
+    pub(crate) fn recording_desk(&self) -> &RecordingDesk {
+        &self.0.recordings
     }
 
     /// Notes that the node is about to stop: what it accepted now would wait for the next start.

@@ -210,6 +210,22 @@ impl World {
         .await
     }
 
+    /// A second application over the same database, under other settings.
+    pub(crate) async fn reopened_under(&self, settings: Settings) -> App {
+        let parts = Parts {
+            store: self.app.store().clone(),
+            packs: self.app.packs().clone(),
+            settings,
+            keyring: keyring(),
+            clock: self.clock.clone(),
+            ids: Arc::new(CountingIds::default()),
+            random: Arc::new(CountingRandom::default()),
+            poke: self.poke.clone(),
+            events: Arc::new(NoEvents),
+        };
+        App::assemble(parts).await.expect("the same database")
+    }
+
     /// What `tenant.yaml` with this text means here.
     pub(crate) fn document(&self, text: &str) -> DocumentFile {
         documents::read("tenant.yaml", text, self.folder.path(), &|_| None)

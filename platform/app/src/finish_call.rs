@@ -208,6 +208,8 @@ fn delivery(
     let (kind, told_as) = match request.accepted.kind {
         RequestKind::Captcha => (ResultKind::Captcha, "captcha.result"),
         RequestKind::Notice | RequestKind::Batch => (ResultKind::Notice, "notice.result"),
+        // Its record is written by `finish_conversation`.
+        RequestKind::Click => return None,
     };
     let body = ResultCallback::new(&ResultFacts {
         kind,

@@ -85,7 +85,7 @@ fn talked(attempt: Attempt) -> AttemptFacts {
 }
 
 fn story(at: Micros) -> Vec<ConversationEvent> {
-    vec![ConversationEvent { seq: 0, at, body: EventBody::Answered }]
+    vec![ConversationEvent { seq: 0, at, party: None, body: EventBody::Answered }]
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! One call of an account, waiting, live or over.
 
 use crate::principal::{Granted, ReadCalls};
-use crate::{App, Refusal};
+use crate::{App, Refusal, number_privacy};
 use yunling_domain::error_code::NOT_FOUND;
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::{CallId, ConversationId};
@@ -24,12 +24,16 @@ pub enum CallView {
 /// `NOT_FOUND`, for another account's too.
 pub async fn run(app: &App, caller: &Granted<ReadCalls>, id: &CallId) -> Result<CallView, Refusal> {
     let reader = app.store().reader();
-    if let Some(record) = calls::get(reader, caller.account(), id).await? {
+    if let Some(mut record) = calls::get(reader, caller.account(), id).await? {
+        number_privacy::of_records(app, caller, std::slice::from_mut(&mut record)).await?;
         return Ok(CallView::Ended(Box::new(record)));
     }
     let attempt = attempts::of_call(reader, caller.account(), id).await?;
     match attempt {
-        Some(attempt) => Ok(CallView::Live(Box::new(attempt))),
+        Some(mut attempt) => {
+            number_privacy::of_attempt(app, caller, &mut attempt).await?;
+            Ok(CallView::Live(Box::new(attempt)))
+        }
         None => Err(Refusal::new(NOT_FOUND).with_detail(format!("the account has no call {id}"))),
     }
 }
@@ -48,5 +52,9 @@ pub async fn story(
         Refusal::new(NOT_FOUND)
             .with_detail(format!("the account has no conversation {id} that is over"))
     })?;
-    Ok(conversation.story.unpack()?)
+    let mut events: Vec<ConversationEvent> = conversation.story.unpack()?;
+    if number_privacy::is_masked(app, caller, id).await? {
+        number_privacy::of_events(&mut events);
+    }
+    Ok(events)
 }

@@ -3,7 +3,7 @@
 
 use crate::config::Keep;
 use crate::principal::{Granted, ReadCalls};
-use crate::{App, Refusal};
+use crate::{App, Refusal, number_privacy};
 use yunling_domain::ConversationId;
 use yunling_domain::error_code::{NOT_FOUND, SIP_TRACE_NOT_KEPT};
 use yunling_domain::sip_trace::{SipTrace, tenant};
@@ -22,7 +22,8 @@ pub enum Viewer {
 ///
 /// # Errors
 /// `NOT_FOUND`: the account has no such conversation; `SIP_TRACE_NOT_KEPT`: it has, and its messages
-/// were not kept, or it runs on another node.
+/// were not kept, or it runs on another node; `SCOPE_MISSING` for a tenant's reader who may not see
+/// its numbers.
 pub async fn run(
     app: &App,
     caller: &Granted<ReadCalls>,
@@ -30,8 +31,13 @@ pub async fn run(
     viewer: Viewer,
 ) -> Result<SipTrace, Refusal> {
     let (reader, account) = (app.store().reader(), caller.account());
+    if viewer == Viewer::Tenant {
+        number_privacy::refuse_if_masked(app, caller, id).await?;
+    }
     // Memory first: a conversation that ends meanwhile is stored before it leaves it.
-    let trace = match app.sip_traces().live(account, id) {
+    let live = app.sip_traces().live(account, id);
+    let runs = live.is_some();
+    let trace = match live {
         Some(live) if !live.messages.is_empty() => Some(live),
         _ => sip_traces::get(reader, account, id).await?,
     };
@@ -43,6 +49,14 @@ pub async fn run(
     }
     match conversations::get(reader, account, id).await? {
         Some(_) => Err(Refusal::new(SIP_TRACE_NOT_KEPT).with_detail(why_not(app))),
+        None if runs => Err(Refusal::new(SIP_TRACE_NOT_KEPT)
+            .with_detail("the conversation is under way, and nothing of it was sent yet")),
+        None if !app.sip_traces().rule().gathers() => {
+            Err(Refusal::new(NOT_FOUND).with_detail(format!(
+                "the account has no conversation {id} that is over; of one under way {}",
+                why_not(app)
+            )))
+        }
         None => Err(Refusal::new(NOT_FOUND).with_detail(format!(
             "the account has no conversation {id} that is over or under way on this node"
         ))),
@@ -65,7 +79,7 @@ fn why_not(app: &App) -> String {
     let rule = app.sip_traces().rule();
     let kept = match (rule.gathers(), rule.keep) {
         (false, _) => {
-            return "the node gathers no SIP messages: its setting sip_trace.ring_mib is 0".into();
+            return "this node gathers no SIP messages: its setting sip_trace.ring_mib is 0".into();
         }
         (true, Keep::Failed) => "of calls that failed",
         (true, Keep::All) => "of every call that was dialled",

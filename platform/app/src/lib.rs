@@ -5,33 +5,45 @@
 //! in its signature as [`Granted`]. What is refused comes back as a [`Refusal`] with a code of the
 //! one table.
 
+pub mod add_party;
 pub mod apply;
 pub mod backup;
+pub mod browser_token;
+pub mod cancel_click;
 pub mod change_batch;
+pub mod click;
 pub mod config;
 pub mod delete_media;
 pub mod directory;
 pub mod documents;
 pub mod drain_trunk;
 pub mod feed_batches;
+pub mod field_text;
 pub mod finish_call;
+pub mod finish_conversation;
 pub mod get_batch;
 pub mod get_call;
 pub mod get_conversation_sip;
 pub mod get_delivery;
 pub mod get_media;
+pub mod get_recording;
 pub mod get_request;
+pub mod get_talk;
+pub mod idempotency;
 pub mod import_media;
 pub mod list_batches;
 pub mod list_calls;
 pub mod list_deliveries;
 pub mod list_media;
+pub mod list_recordings;
 pub mod list_request_calls;
+pub mod list_talks;
 pub mod list_trunks;
 pub mod mint_api_key;
 pub mod ports;
 pub mod preview_media;
 pub mod principal;
+pub mod recordings;
 pub mod render_contents;
 pub mod resend_delivery;
 pub mod revoke_api_key;
@@ -41,10 +53,13 @@ pub mod secrets;
 pub mod sip_trace;
 pub mod submit_batch;
 pub mod submit_captcha;
+pub mod submit_click;
 pub mod submit_notice;
+pub mod tell_status;
 pub mod trace_context;
 pub mod trunks;
 pub mod upload_media;
+pub mod watch_talk;
 pub mod yaml;
 
 mod app;
@@ -53,6 +68,8 @@ mod fakes;
 #[cfg(test)]
 mod fuzzing;
 mod key_check;
+mod number_privacy;
+mod queue_room;
 mod refusal;
 
 pub use app::{App, AssembleError, Parts};

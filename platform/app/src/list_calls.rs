@@ -1,7 +1,7 @@
 //! Call records of an account, newest first.
 
 use crate::principal::{Granted, ReadCalls};
-use crate::{App, Refusal};
+use crate::{App, Refusal, number_privacy};
 use yunling_store::calls::{self, CallFilter, Cdr};
 use yunling_store::{Page, PageRequest};
 
@@ -15,5 +15,7 @@ pub async fn run(
     filter: &CallFilter,
     page: &PageRequest,
 ) -> Result<Page<Cdr>, Refusal> {
-    Ok(calls::list(app.store().reader(), caller.account(), filter, page).await?)
+    let mut found = calls::list(app.store().reader(), caller.account(), filter, page).await?;
+    number_privacy::of_records(app, caller, &mut found.rows).await?;
+    Ok(found)
 }

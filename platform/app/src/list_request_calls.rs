@@ -3,7 +3,7 @@
 
 use crate::get_call::CallView;
 use crate::principal::{Granted, ReadCalls};
-use crate::{App, Refusal, get_request};
+use crate::{App, Refusal, get_request, number_privacy};
 use yunling_domain::RequestId;
 use yunling_store::attempts::{self, AttemptState};
 use yunling_store::calls::{self, CallFilter};
@@ -23,13 +23,18 @@ pub async fn run(
     let found = get_request::run(app, caller, request).await?;
     let reader = app.store().reader();
     let filter = CallFilter { request_id: Some(request.clone()), ..CallFilter::default() };
-    let ended = calls::list(reader, caller.account(), &filter, page).await?;
+    let mut ended = calls::list(reader, caller.account(), &filter, page).await?;
+    number_privacy::of_records(app, caller, &mut ended.rows).await?;
     let mut rows: Vec<CallView> =
         ended.rows.into_iter().map(|record| CallView::Ended(Box::new(record))).collect();
     if rows.is_empty() && found.accepted.kind != RequestKind::Batch {
         let attempts = attempts::of_request(reader, caller.account(), request).await?;
-        let live = attempts.into_iter().filter(|attempt| attempt.state != AttemptState::Ended);
-        rows.extend(live.map(|attempt| CallView::Live(Box::new(attempt))));
+        for mut attempt in attempts {
+            if attempt.state != AttemptState::Ended {
+                number_privacy::of_attempt(app, caller, &mut attempt).await?;
+                rows.push(CallView::Live(Box::new(attempt)));
+            }
+        }
     }
     Ok(Page { rows, next: ended.next })
 }

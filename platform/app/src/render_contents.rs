@@ -103,7 +103,11 @@ async fn voice(app: &App, application: &Application, content: &Content) -> Resul
     media(app, application, content.text()).await
 }
 
-async fn media(app: &App, application: &Application, name: &str) -> Result<Piece, Refusal> {
+pub(crate) async fn media(
+    app: &App,
+    application: &Application,
+    name: &str,
+) -> Result<Piece, Refusal> {
     let lost = || {
         Refusal::new(UNKNOWN_MEDIA)
             .with_detail(format!("the application's media library has no file {name:?} any more"))

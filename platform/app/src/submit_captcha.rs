@@ -1,10 +1,10 @@
 //! VoiceCaptchas: takes a request for one call that spells a code (RESOLUTIONS, captcha). It waits in
 //! a lane of its own, before notices and batches, and not for long.
 
+use crate::field_text::{self, FieldText, json_fields, number, optional, required};
 use crate::principal::{Granted, SendNotices};
-use crate::submit_notice::request::fields;
-use crate::submit_notice::validate::{self, Callee, Checked, optional, required};
-use crate::submit_notice::{self, Accepted, Envelope, FieldText, Single};
+use crate::submit_notice::validate::{self, Callee, Checked};
+use crate::submit_notice::{self, Accepted, Envelope, Single};
 use crate::{App, Refusal};
 use yunling_domain::contents::NoticeSpec;
 use yunling_domain::{Lang, parameter};
@@ -36,7 +36,7 @@ impl CaptchaRequest {
     /// # Errors
     /// `MALFORMED_JSON` (`-2`): it is not a JSON object in UTF-8; the detail says where.
     pub fn from_body(body: &[u8]) -> Result<Self, Refusal> {
-        let fields = fields(body)?;
+        let fields = json_fields(body)?;
         let field = |name: &str| FieldText::of(fields.get(name));
         Ok(Self {
             appid: field("appid"),
@@ -72,21 +72,21 @@ pub async fn run(
 fn check(request: &CaptchaRequest, times: u8) -> Result<Checked<Callee>, Refusal> {
     let code = required("code", &request.code)?;
     let to = required("to", &request.to)?;
-    let code = parameter::captcha_code(code.trim()).map_err(validate::parameter)?;
+    let code = parameter::captcha_code(code.trim()).map_err(field_text::parameter)?;
     let to = validate::callee(to)?;
-    let from = optional("from", &request.from)?.map(validate::caller_id).transpose()?;
+    let from = optional("from", &request.from)?.map(|text| number("from", text)).transpose()?;
     let lang = optional("lang", &request.lang)?
         .map_or(Ok(Lang::default()), |text| validate::lang("lang", text))?;
     let userdata = optional("userdata", &request.userdata)?
         .map(parameter::userdata)
         .transpose()
-        .map_err(validate::parameter)?;
+        .map_err(field_text::parameter)?;
     Ok(Checked {
         to,
         from,
         spec: NoticeSpec::captcha(code, lang, times),
         userdata: userdata.map(str::to_owned),
-        cdr_url: validate::url("cdrUrl", &request.cdr_url)?,
-        status_url: validate::url("statusUrl", &request.status_url)?,
+        cdr_url: field_text::url("cdrUrl", &request.cdr_url)?,
+        status_url: field_text::url("statusUrl", &request.status_url)?,
     })
 }

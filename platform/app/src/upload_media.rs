@@ -16,7 +16,7 @@ use yunling_domain::error_code::{BAD_PARAMETER, CONFLICT, MEDIA_EXISTS};
 use yunling_domain::{ApplicationId, Micros};
 use yunling_store::audit::{self, AuditEntry};
 use yunling_store::resources::{self, NewResource, Resource};
-use yunling_store::{DatabaseTransaction, Lane, StoreError, media_blobs};
+use yunling_store::{Lane, StoreError, media_blobs};
 
 /// Somebody else may change or sweep between our reading and our writing so often.
 const MOST_TRIES: u32 = 3;
@@ -206,23 +206,38 @@ async fn commit(
                 if !media_blobs::exists(tx, &stored_name).await? {
                     return Err(StoreError::Conflict("the audio was swept".to_owned()));
                 }
-                audit::append(tx, &entry).await?;
-                sweep(tx, now).await
+                audit::append(tx, &entry).await
             })
         })
         .await;
     match written {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            sweep(app, now).await;
+            Ok(true)
+        }
         Err(StoreError::Conflict(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Deletes the audio that nobody has referred to for long. In a transaction that has moved the
-/// configuration.
-pub(crate) async fn sweep(tx: &DatabaseTransaction, now: Micros) -> Result<(), StoreError> {
-    let rows = resources::of_kind(tx, ResourceKind::Media.as_str()).await?;
-    let docs = rows.into_iter().filter_map(get_media::read);
-    let referred_to: HashSet<String> = docs.map(|(_, doc)| doc.stored_name()).collect();
-    media_blobs::sweep(tx, &referred_to, now).await.map(drop)
+/// Deletes the audio that nobody has referred to for long, behind whatever is live. What fails is
+/// done by the next sweep.
+pub(crate) async fn sweep(app: &App, now: Micros) {
+    let swept = app
+        .store()
+        .writer()
+        .write(Lane::Bulk, move |tx| {
+            Box::pin(async move {
+                // Keeps uploads away until the end.
+                resources::moved(tx).await?;
+                let rows = resources::of_kind(tx, ResourceKind::Media.as_str()).await?;
+                let docs = rows.into_iter().filter_map(get_media::read);
+                let referred_to: HashSet<String> = docs.map(|(_, doc)| doc.stored_name()).collect();
+                media_blobs::sweep(tx, &referred_to, now).await
+            })
+        })
+        .await;
+    if let Err(error) = swept {
+        tracing::warn!(%error, "unused recordings were not swept");
+    }
 }

@@ -22,6 +22,7 @@ mod resample;
 mod sniff;
 mod source;
 mod speak;
+pub mod tones;
 mod unit;
 mod wav;
 

@@ -110,6 +110,7 @@ pub fn may_fail_over(termination: &Termination, facts: &LegFacts) -> bool {
         | EndKind::NoCommonMedia
         | EndKind::ConnectionLost
         | EndKind::SessionExpired
+        | EndKind::Refused
         | EndKind::EngineFault => false,
     }
 }
@@ -127,6 +128,7 @@ fn unasked(termination: &Termination, saw_18x: bool) -> (CallCause, Fault) {
 fn fault_of(kind: EndKind, sip_code: Option<u16>) -> Fault {
     match (kind, sip_code) {
         (EndKind::EngineFault, _) => Fault::Platform,
+        (EndKind::Refused, _) => Fault::Client,
         // RFC 3261 §21.4.24, §21.6: busy, away, unwilling; RFC 8197: unwanted
         (_, Some(480 | 486 | 487 | 600 | 603 | 607)) => Fault::Callee,
         // RFC 3261 §21.4.5, §21.4.11, §21.4.22, §21.6.3: no such number
@@ -141,6 +143,7 @@ fn fault_after_answer(termination: &Termination, facts: &LegFacts) -> Fault {
         (EndKind::RemoteBye, _) => Fault::Nobody,
         (EndKind::SessionExpired, _) => Fault::Trunk,
         (_, Some(HangUpWhy::PlatformFault)) => Fault::Platform,
+        (_, Some(HangUpWhy::MediaLost)) => Fault::Trunk,
         _ => Fault::Nobody,
     }
 }

@@ -56,6 +56,8 @@ pub enum Area {
     Gate,
     /// 21xxx: refused by a limit.
     Limit,
+    /// 22xxx: refused by a conversation's state.
+    Conversation,
     /// 30xxx: the carriers.
     Trunk,
     /// 50xxx: ourselves.
@@ -105,6 +107,7 @@ impl ErrorCode {
             13 => Area::Media,
             20 => Area::Gate,
             21 => Area::Limit,
+            22 => Area::Conversation,
             30 => Area::Trunk,
             _ => Area::Platform,
         }
@@ -181,6 +184,26 @@ error_codes! {
         "The credential does not have the scope that this operation needs"
         "换用具有相应权限的密钥或账号令牌"
         "Use an API key with that scope, or the account token";
+    10005 TOKEN_EXPIRED "token_expired" -1 401 Client
+        "浏览器令牌已过期"
+        "The browser token has expired"
+        "由后端重新签发令牌"
+        "Have your back end mint another one";
+    10006 ORIGIN_NOT_ALLOWED "origin_not_allowed" -1 403 TenantConfiguration
+        "该应用不允许来自此网页来源的请求"
+        "The application takes no requests from pages of this origin"
+        "在应用的 origins 中加入该来源"
+        "Add the origin to the application's origins";
+    10007 LINK_INVALID "link_invalid" -1 403 Client
+        "链接签名不正确"
+        "The link's signature does not fit it"
+        "使用话单中的完整链接，不要改动"
+        "Use the whole link of the call record, unchanged";
+    10008 LINK_EXPIRED "link_expired" -1 410 Client
+        "链接已过期"
+        "The link has expired"
+        "通过接口查询录音，获取新的链接"
+        "Read the recording by the API: it has a fresh link";
 
     // 11xxx: the request's form
     11001 MALFORMED_JSON "malformed_json" -2 400 Client
@@ -265,6 +288,11 @@ error_codes! {
         "None of the numbers in `to` is well-formed"
         "检查号码及分隔符（英文逗号）"
         "Check the numbers and the separator (an ASCII comma)";
+    12007 RANGE_NOT_SATISFIABLE "range_not_satisfiable" -4 416 Client
+        "请求的字节范围超出文件长度"
+        "The range of bytes that was asked for lies beyond the file's end"
+        "按 Content-Range 中的长度请求"
+        "Ask within the length that Content-Range gives";
 
     // 13xxx: audio and what is to be spoken
     13001 UNKNOWN_MEDIA "unknown_media" -4 404 Client
@@ -292,6 +320,16 @@ error_codes! {
         "The media library has a voice file of this name already"
         "换用其他名称；要替换则去掉 If-None-Match"
         "Take another name; to replace the file, leave If-None-Match out";
+    13006 RECORDING_DELETED "recording_deleted" -4 410 Client
+        "录音已超过保存期限，文件已删除"
+        "The recording's file was deleted when its time was over"
+        "在保存期限内下载；期限由应用的 recording_keep_days 决定"
+        "Download recordings in time; the application's recording_keep_days says how long they are kept";
+    13007 RECORDING_NOT_READY "recording_not_ready" -4 404 Client
+        "录音尚未完成，或没有文件"
+        "The recording is still being made, or there is no file of it"
+        "通话结束后再下载"
+        "Download it when the call is over";
 
     // 20xxx: refused by a rule of the gate
     20001 CALLER_ID_NOT_OWNED "caller_id_not_owned" -5 403 Client
@@ -346,6 +384,33 @@ error_codes! {
         "The call waited too long for a free line and was not placed"
         "错峰发送，或申请提高上限"
         "Spread the calls over time, or ask for a higher limit";
+    21004 TRUNK_AT_LIMIT "trunk_at_limit" -5 429 Trunk
+        "线路已达并发上限"
+        "The trunk is at its limit of calls"
+        "稍后重试，或申请增加线路"
+        "Try again later, or ask for more lines";
+
+    // 22xxx: refused by a conversation's state
+    22001 NOT_BRIDGED "not_bridged" -5 409 Client
+        "双方尚未接通，不能加入第三方"
+        "The two parties are not connected yet: nobody can be added"
+        "待双方接通后再加入"
+        "Add the third party when the two are connected";
+    22002 ALREADY_THREE "already_three" -5 409 Client
+        "会话已有三方"
+        "The conversation has three parties already"
+        "待其中一方挂机后再加入"
+        "Add somebody when one of them has left";
+    22003 CONVERSATION_ENDED "conversation_ended" -5 409 Client
+        "会话已结束"
+        "The conversation is over"
+        "重新发起呼叫"
+        "Make a new call";
+    22004 CONVERSATION_ELSEWHERE "conversation_elsewhere" -5 503 Platform
+        "会话在其他节点上进行"
+        "The conversation runs on another node"
+        "向发起该会话的节点发送请求"
+        "Send the request to the node that took the call";
 
     // 30xxx: the carriers
     30001 ALL_TRUNKS_DOWN "all_trunks_down" -6 503 Trunk
@@ -373,6 +438,11 @@ error_codes! {
     50004 SHUTTING_DOWN "shutting_down" -5 503 Platform
         "节点正在停机"
         "The node is shutting down"
+        "稍后重试"
+        "Try again later";
+    50005 RECORDING_STORE_UNAVAILABLE "recording_store_unavailable" -5 503 Platform
+        "录音存储暂不可用"
+        "The store of recordings cannot be read at the moment"
         "稍后重试"
         "Try again later";
 }

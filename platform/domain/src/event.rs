@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call_cause::CallCause;
+use crate::conversation::{self, ByeType, EndedBy, Party};
 use crate::notice::{HangUpWhy, Segment};
 use crate::{Fault, Micros, Number, Termination};
 
@@ -14,6 +15,9 @@ pub struct ConversationEvent {
     pub seq: u32,
     /// When it happened.
     pub at: Micros,
+    /// Whose leg it happened to, in a conversation of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<Party>,
     /// What happened.
     #[serde(flatten)]
     pub body: EventBody,
@@ -123,6 +127,64 @@ pub enum EventBody {
         /// What the network said.
         termination: Termination,
     },
+    /// A third party is to be called.
+    ThirdPartyAdded,
+    /// Something is played to the party, or over what it hears.
+    VoiceStarted {
+        /// What.
+        what: conversation::Segment,
+    },
+    /// What was to be played cannot be: the library has lost it.
+    VoiceMissing {
+        /// What.
+        what: conversation::Segment,
+        /// Why.
+        why: String,
+    },
+    /// Somebody hears the party before its answer: its network's ringback or announcement.
+    EarlyAudio {
+        /// Who.
+        heard_by: Party,
+    },
+    /// These hear one another from now on.
+    Connected {
+        /// Two or three.
+        parties: Vec<Party>,
+    },
+    /// Nobody hears anybody any more.
+    Parted,
+    /// Nothing is heard of the party: it is taken for gone.
+    MediaLost {
+        /// For so long, milliseconds.
+        silent_ms: u64,
+    },
+    /// The conversation is being recorded.
+    RecordingStarted {
+        /// The recording.
+        recording: String,
+    },
+    /// It was to be recorded, and cannot be.
+    NotRecorded {
+        /// Why.
+        why: String,
+    },
+    /// The recording is complete, as far as it got.
+    RecordingEnded {
+        /// The recording.
+        recording: String,
+        /// What it holds, milliseconds.
+        duration_ms: u64,
+        /// Why it is incomplete.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
+    /// The conversation is over.
+    TalkFinished {
+        /// The published `byeType`.
+        bye_type: ByeType,
+        /// Who or what ended it.
+        by: EndedBy,
+    },
     /// The call is over and judged.
     Finished {
         /// 0 answered, 1 not.
@@ -159,6 +221,17 @@ impl EventBody {
             Self::TrunkFailed { .. } => "trunk_failed",
             Self::HangingUp { .. } => "hanging_up",
             Self::Ended { .. } => "ended",
+            Self::ThirdPartyAdded => "third_party_added",
+            Self::VoiceStarted { .. } => "voice_started",
+            Self::VoiceMissing { .. } => "voice_missing",
+            Self::EarlyAudio { .. } => "early_audio",
+            Self::Connected { .. } => "connected",
+            Self::Parted => "parted",
+            Self::MediaLost { .. } => "media_lost",
+            Self::RecordingStarted { .. } => "recording_started",
+            Self::NotRecorded { .. } => "not_recorded",
+            Self::RecordingEnded { .. } => "recording_ended",
+            Self::TalkFinished { .. } => "talk_finished",
             Self::Finished { .. } => "finished",
         }
     }

@@ -157,6 +157,8 @@ opaque_ids! {
     CallId
     /// Names one conversation (`CV…`).
     ConversationId
+    /// Names one recording (`RE…`).
+    RecordingId
     /// Names an account (its AccountSid): the tenant in every repository function.
     AccountId
     /// Names an application (its appid).

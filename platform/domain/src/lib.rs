@@ -8,7 +8,9 @@ pub mod admission;
 pub mod batch;
 pub mod call_cause;
 pub mod callback;
+pub mod click_parameter;
 pub mod contents;
+pub mod conversation;
 pub mod error_code;
 pub mod event;
 pub mod ids;
@@ -24,7 +26,9 @@ pub mod time;
 pub mod trunk_health;
 
 pub use error_code::{ErrorCode, Fault};
-pub use ids::{AccountId, ApplicationId, CallId, ConversationId, IdKind, NodeNumber, RequestId};
+pub use ids::{
+    AccountId, ApplicationId, CallId, ConversationId, IdKind, NodeNumber, RecordingId, RequestId,
+};
 pub use lang::Lang;
 pub use numbers::{Number, NumberClass, NumberFormat};
 pub use termination::{EndKind, Termination};

@@ -22,7 +22,7 @@ pub struct ParameterError {
 }
 
 impl ParameterError {
-    const fn bad(field: &'static str, expected: &'static str) -> Self {
+    pub(crate) const fn bad(field: &'static str, expected: &'static str) -> Self {
         Self { field, expected, code: BAD_PARAMETER }
     }
 }

@@ -46,6 +46,8 @@ pub enum EndKind {
     ConnectionLost,
     /// The call's session timer ran out: the peer is gone.
     SessionExpired,
+    /// The gate or a limit of ours refused it: nothing was dialled.
+    Refused,
     /// A fault of the engine's.
     EngineFault,
 }
@@ -64,6 +66,7 @@ impl EndKind {
             Self::Unreachable => "unreachable",
             Self::ConnectionLost => "connection_lost",
             Self::SessionExpired => "session_expired",
+            Self::Refused => "refused",
             Self::EngineFault => "engine_fault",
         }
     }

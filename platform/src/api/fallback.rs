@@ -9,7 +9,7 @@ use yunling_app::{App, Refusal};
 use yunling_domain::error_code::{BAD_PARAMETER, INTERNAL, METHOD_NOT_ALLOWED, UNKNOWN_PATH};
 
 use super::admin::Problem;
-use super::voice;
+use super::{ctc, voice};
 use crate::http::RequestId;
 
 /// Answers failures.
@@ -30,27 +30,46 @@ impl<E: Endpoint> Endpoint for Answering<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let published = request.uri().path().starts_with("/Accounts/");
+        let surface = Surface::of(request.uri().path());
         let app = request.data::<App>().cloned();
         let id = request.data::<RequestId>().cloned().unwrap_or_default();
         if names_nul(&request) {
             let refusal = Refusal::new(BAD_PARAMETER)
                 .with_detail("the address holds %00: expected one without that character");
-            return match app {
-                Some(app) if published => Ok(voice::failure(&app, &refusal).into_response()),
-                _ => Ok(Problem(refusal).response(&id)),
-            };
+            return Ok(surface.failure(app.as_ref(), &id, refusal));
         }
         match self.0.call(request).await {
             Ok(answer) => Ok(answer.into_response()),
             Err(error) if error.is_from_response() => Ok(error.into_response()),
-            Err(error) => {
-                let refusal = refusal(&error);
-                match app {
-                    Some(app) if published => Ok(voice::failure(&app, &refusal).into_response()),
-                    _ => Ok(Problem(refusal).response(&id)),
-                }
-            }
+            Err(error) => Ok(surface.failure(app.as_ref(), &id, refusal(&error))),
+        }
+    }
+}
+
+/// Whose form a failure has.
+#[derive(Debug, Clone, Copy)]
+enum Surface {
+    Voice,
+    ClickToCall,
+    Admin,
+}
+
+impl Surface {
+    fn of(path: &str) -> Self {
+        if ctc::place(path).is_some() {
+            Self::ClickToCall
+        } else if path.starts_with("/Accounts/") {
+            Self::Voice
+        } else {
+            Self::Admin
+        }
+    }
+
+    fn failure(self, app: Option<&App>, id: &RequestId, refusal: Refusal) -> Response {
+        match (self, app) {
+            (Self::ClickToCall, _) => ctc::failure(&refusal).into_response(),
+            (Self::Voice, Some(app)) => voice::failure(app, &refusal).into_response(),
+            (Self::Voice | Self::Admin, _) => Problem(refusal).response(id),
         }
     }
 }

@@ -2,10 +2,17 @@
 //! the description that is generated from both.
 
 mod admin;
+mod answer;
 mod body;
+mod ctc;
+mod dial_script;
 mod fallback;
+mod idempotency_key;
 mod operator;
+mod recording_link;
+mod scalar;
 mod soft_version;
+mod sound;
 mod spec;
 mod tags;
 #[cfg(test)]
@@ -38,9 +45,12 @@ pub(crate) fn mount(
         .at("/docs/openapi.json", spec::viewer_document())
         .at("/docs/scalar.js", spec::viewer_script())
         .at("/docs/errors", spec::errors_page())
+        .at("/dial.js", dial_script::script())
+        .at("/record/:node/:day/:file", recording_link::endpoint())
         .nest_no_strip("/Accounts", Arc::clone(&operations))
         .nest_no_strip("/api/v1", operations)
         .with(fallback::AnswerFailures)
+        .with(ctc::AllowPages)
         .with(soft_version::StripSoftVersion)
         .data(app)
         .data(operator)
@@ -50,7 +60,9 @@ pub(crate) fn mount(
 /// exchange it was, and nothing else.
 pub(crate) fn internal_failure(app: &App, uri: &Uri, id: &RequestId) -> Response {
     let refusal = Refusal::new(INTERNAL);
-    if soft_version::is_published(uri) {
+    if soft_version::is_click_to_call(uri) {
+        ctc::failure(&refusal).into_response()
+    } else if soft_version::is_published(uri) {
         voice::failure(app, &refusal).into_response()
     } else {
         admin::Problem(refusal).response(id)
@@ -59,7 +71,7 @@ pub(crate) fn internal_failure(app: &App, uri: &Uri, id: &RequestId) -> Response
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     spec::described(OpenApiService::new(
-        (voice::operations(), admin::operations()),
+        (voice::operations(), ctc::CtcApi, admin::operations()),
         "Yunling 云铃",
         env!("CARGO_PKG_VERSION"),
     ))

@@ -5,6 +5,8 @@ use poem::http::Uri;
 use poem::http::uri::PathAndQuery;
 use poem::{Endpoint, FromRequest, Middleware, Request, RequestBody, Result};
 
+use super::ctc;
+
 /// The longest version.
 const MAX_BYTES: usize = 16;
 
@@ -47,6 +49,14 @@ impl<E: Endpoint> Endpoint for Stripping<E> {
 /// Whether an address is of the published surface, behind a version or not.
 pub(super) fn is_published(uri: &Uri) -> bool {
     uri.path().starts_with("/Accounts/") || stripped(uri).is_some()
+}
+
+/// Whether an address is of click-to-call, behind a version or not.
+pub(super) fn is_click_to_call(uri: &Uri) -> bool {
+    match stripped(uri) {
+        Some((_, plain)) => ctc::place(plain.path()).is_some(),
+        None => ctc::place(uri.path()).is_some(),
+    }
 }
 
 /// The version and the address without it.

@@ -11,6 +11,14 @@ pub(super) enum Tags {
     Calls,
     /// The admin API: how far notices to many numbers are; pausing, resuming and cancelling them.
     Batches,
+    /// The published surface: two phones that are connected, and third parties.
+    #[oai(rename = "Click to call")]
+    ClickToCall,
+    /// The admin API: recordings of calls.
+    Recordings,
+    /// The admin API: tokens with which web pages dial.
+    #[oai(rename = "Browser tokens")]
+    BrowserTokens,
     /// The admin API: call records and timelines.
     #[oai(rename = "Call records")]
     CallRecords,

@@ -1,5 +1,4 @@
-//! Who may have one more call now: the gauges of accounts and trunks. Owned by the dispatcher;
-//! a permit gives back what it took when it is dropped.
+//! Who may have one more call now: the gauges of accounts and trunks. A permit gives back what it took when it is dropped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -190,6 +189,11 @@ impl Holder {
 }
 
 impl Permit {
+    /// Whether it has a share of this trunk.
+    pub(super) fn is_for(&self, trunk: &Arc<str>) -> bool {
+        self.held.contains(&Holder::Trunk(Arc::clone(trunk)))
+    }
+
     /// Takes over what another permit holds, so that both end together.
     pub(super) fn join(&mut self, mut other: Self) {
         self.held.append(&mut other.held);

@@ -10,17 +10,16 @@ use yunling_app::directory::Trunk;
 use yunling_app::render_contents::Rendered;
 use yunling_app::trace_context;
 use yunling_domain::event::{EventBody, KeyMeaning};
-use yunling_domain::notice::{Input, NoticeMachine, Outcome, Output, Plan, Segment};
-use yunling_domain::trunk_health::TrunkFact;
+use yunling_domain::notice::{Input, NoticeMachine, Outcome, Output, Plan, Segment, TimerReason};
 use yunling_domain::{EndKind, Micros, Number, Termination};
 use yunling_store::attempts::{Attempt, AttemptLane};
-use yunling_switch_contract as engine;
 use yunling_switch_contract::{
-    Command, Dial, Event, EventKind, LegId, MediaFigures, Play, PlayId, PlayItem,
+    Command, Dial, Event, EventKind, LegId, MediaFigures, Play, PlayId, PlayItem, PlayMode,
 };
 
 use super::admission::{Full, Permit};
 use super::anchor::Anchor;
+use super::engine_line::EngineLine;
 use super::facts::Facts;
 use super::routes::Route;
 use super::shell::Shell;
@@ -28,12 +27,8 @@ use super::story::Story;
 use super::timers::Timers;
 use super::{map, sip_trace, speak, trunk};
 
-/// How long a command may wait for room in the engine's queue before the platform is at fault.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a call that waits for its next trunk looks for a free line.
 const LINE_LOOK_MS: i64 = 50;
-/// How long between two tries.
-const ENGINE_RETRY: Duration = Duration::from_millis(5);
 
 /// Everything one conversation needs, gathered by the dispatcher before it starts.
 pub(super) struct Briefing {
@@ -112,7 +107,8 @@ struct Conversation {
     story: Story,
     machine: NoticeMachine,
     route: Route,
-    timers: Timers,
+    line: EngineLine,
+    timers: Timers<TimerReason>,
     anchor: Anchor,
     progress: Arc<Progress>,
     facts: Facts,
@@ -164,6 +160,7 @@ impl Conversation {
         Self {
             machine: NoticeMachine::new(plan),
             route,
+            line: shell.line(),
             leg_span: Span::none(),
             timers: Timers::default(),
             progress,
@@ -229,31 +226,9 @@ impl Conversation {
             }
             _ => {}
         }
-        let input = map::input(&event.kind);
-        self.watch_trunk(at, input.as_ref());
-        input
-    }
-
-    /// Tells of the trunk what this call met.
-    fn watch_trunk(&self, at: Micros, input: Option<&Input>) {
         let trunk = &self.trunks[self.trunk].name;
-        let fact = match input {
-            Some(Input::Trying | Input::Ringing { .. } | Input::Answered) => {
-                Some(TrunkFact::CallHeard)
-            }
-            Some(Input::LegEnded(termination)) => TrunkFact::of_call_end(termination),
-            _ => None,
-        };
-        if let Some(fact) = fact {
-            self.shell.desk.learn(trunk, fact, at);
-        }
-        match input {
-            Some(Input::Answered) => self.shell.desk.answered(trunk),
-            Some(Input::LegEnded(termination)) if self.stamps.answered_at.is_none() => {
-                self.shell.desk.failed(trunk, termination);
-            }
-            _ => {}
-        }
+        self.shell.desk.watch(trunk, at, &event.kind, self.stamps.answered_at.is_some());
+        map::input(&event.kind)
     }
 
     /// Tells the machine, and does what it answers.
@@ -268,13 +243,13 @@ impl Conversation {
                 Output::Play { play, what } => self.play(play, what).await,
                 Output::StopPlay { play } => {
                     let leg = self.leg.clone();
-                    self.direct(Command::StopPlay { leg, play: PlayId(play) }).await;
+                    self.line.direct(Command::StopPlay { leg, play: PlayId(play) }).await;
                 }
                 Output::AwaitKeys(on) => {
                     let leg = self.leg.clone();
-                    self.direct(Command::AwaitKeys { leg, on }).await;
+                    self.line.direct(Command::AwaitKeys { leg, on }).await;
                 }
-                Output::HangUp(why) => self.hang_up(map::hang_up(why)).await,
+                Output::HangUp(why) => self.line.hang_up(&self.leg, map::hang_up(why)).await,
                 Output::Arm { timer, after_ms } => {
                     self.timers.arm(timer, Instant::now(), after_ms);
                 }
@@ -337,7 +312,7 @@ impl Conversation {
             from: trunk::number(&self.from, &chosen),
             codecs: trunk::codecs(&chosen),
         };
-        if self.command(Command::Dial(Box::new(dial))).await {
+        if self.line.command(Command::Dial(Box::new(dial))).await {
             self.shell.desk.dialled(&chosen.name, at);
         } else {
             self.leg_failed(at, EndKind::EngineFault, "the call engine is overloaded");
@@ -369,8 +344,9 @@ impl Conversation {
             Segment::FinishVoice => &self.rendered.finish_voice,
         };
         items.extend(speak::items(pieces));
-        let play = Play { leg: self.leg.clone(), play: PlayId(play), items };
-        self.direct(Command::Play(Box::new(play))).await;
+        let (play, mode) = (PlayId(play), PlayMode::Once);
+        let play = Play { leg: self.leg.clone(), play, items, mode };
+        self.line.direct(Command::Play(Box::new(play))).await;
     }
 
     /// The share of the next trunk. A call that has begun waits for it as long as a queued one: the
@@ -379,7 +355,8 @@ impl Conversation {
         let longest = &self.shell.app.settings().calls.queue_max_wait;
         let wait_s = match self.attempt.queued.lane {
             AttemptLane::Captcha => longest.captchas_s,
-            AttemptLane::Notice | AttemptLane::Batch => longest.notices_s,
+            // A talk's legs have a task of their own, which waits for no line.
+            AttemptLane::Talk | AttemptLane::Notice | AttemptLane::Batch => longest.notices_s,
         };
         let patient_until = Instant::now() + Duration::from_secs(u64::from(wait_s));
         loop {
@@ -394,37 +371,6 @@ impl Conversation {
             let until_ms = full.until.map_or(LINE_LOOK_MS, |until| until.ms_since(now) + 1);
             let pause = until_ms.clamp(1, LINE_LOOK_MS).unsigned_abs();
             tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-    }
-
-    /// Hands a command to the engine. Says whether it was taken: where the engine's queue stays
-    /// full, the fault is the platform's.
-    async fn command(&self, command: Command) -> bool {
-        let patient_until = Instant::now() + ENGINE_PATIENCE;
-        loop {
-            let Err(error) = self.shell.engine.send(command.clone()) else { return true };
-            if Instant::now() >= patient_until {
-                tracing::error!(%error, leg = %self.leg, "the call engine takes no commands");
-                return false;
-            }
-            tokio::time::sleep(ENGINE_RETRY).await;
-        }
-    }
-
-    /// Hands over a command for a leg that is up. Where it is not taken the leg is ended.
-    async fn direct(&self, command: Command) {
-        if !self.command(command).await {
-            self.hang_up(engine::HangUpWhy::PlatformFault).await;
-        }
-    }
-
-    /// Ends the leg, however long the engine takes to listen: a leg that nobody ends is billed.
-    async fn hang_up(&self, why: engine::HangUpWhy) {
-        let hang_up = Command::HangUp { leg: self.leg.clone(), why };
-        while !self.command(hang_up.clone()).await {
-            if self.shell.closing.is_cancelled() {
-                return;
-            }
         }
     }
 

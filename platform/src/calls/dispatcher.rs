@@ -23,10 +23,11 @@ use yunling_store::{Lane, StoreError};
 use super::LEASE_MS;
 use super::admission::Full;
 use super::feeder::Halt;
-use super::gate::{self, Passed, Verdict};
+use super::gate::{Passed, Verdict, Wanted};
 use super::shell::Shell;
 use super::story::Story;
 use super::supervision;
+use super::talk;
 use super::waiting::{Waiter, Waiting};
 
 /// Rows claimed at a time.
@@ -130,6 +131,7 @@ impl Dispatcher {
     /// Starts whatever may start now; says how long there is nothing to do.
     async fn round(&mut self) -> Result<Duration, StoreError> {
         self.shell.desk.tick(self.shell.app.clock().now());
+        self.shell.talks.expire();
         let mut more = true;
         while more && !self.draining.is_cancelled() {
             self.start_waiting();
@@ -197,6 +199,10 @@ impl Dispatcher {
                 self.drop_row(row.attempt, row.story, rule, fault);
                 continue;
             }
+            if row.attempt.queued.lane == AttemptLane::Talk {
+                self.start_talk(row, &directory, now);
+                continue;
+            }
             if row.until.is_some_and(|until| until > now) {
                 self.waiting.put(row);
                 continue;
@@ -216,7 +222,7 @@ impl Dispatcher {
             let origin = Origin::of(&row.attempt, &directory);
             let verdict = match full.get(&origin) {
                 Some(known) => Verdict::Wait(known.clone()),
-                None => gate::ask(&self.shell, &directory, &row.attempt, now),
+                None => self.shell.gate.ask(&directory, Wanted::by_row(&row.attempt.queued), now),
             };
             match verdict {
                 Verdict::Pass(passed) => {
@@ -286,9 +292,37 @@ impl Dispatcher {
         self.running.spawn(supervision::supervise(Arc::clone(&self.shell), attempt, passed, story));
     }
 
+    /// Starts a click's conversation with the line that was reserved for it. It waits for none: at a
+    /// limit it is ended at once (RESOLUTIONS, at its limit).
+    fn start_talk(&self, row: Waiter, directory: &Directory, now: Micros) {
+        let Waiter { attempt, story, .. } = row;
+        let mut begun = self.shell.talks.begin(&attempt.queued);
+        let held = begun.permit.take();
+        let wanted = Wanted { held, ..Wanted::by_row(&attempt.queued) };
+        let (rule, fault) = match self.shell.gate.ask(directory, wanted, now) {
+            Verdict::Pass(passed) => {
+                let shell = Arc::clone(&self.shell);
+                let run = talk::supervise(shell, attempt, *passed, story, begun);
+                self.running.spawn(run);
+                return;
+            }
+            Verdict::Wait(full) => (full.limit().to_owned(), full.expiry().1),
+            Verdict::Refuse { code, rule } => (rule.to_owned(), code.fault),
+            Verdict::Defer { rule, .. } => (rule.name().to_owned(), Fault::Client),
+        };
+        tracing::info!(conversation = %attempt.queued.conversation_id, rule, "a click was refused when it was due");
+        let shell = Arc::clone(&self.shell);
+        self.running.spawn(talk::never_dialled(shell, attempt, story, rule, fault));
+    }
+
     /// Ends a row that no call is made for.
     fn drop_row(&self, attempt: Attempt, story: Story, rule: &'static str, fault: Fault) {
         let shell = Arc::clone(&self.shell);
+        if attempt.queued.lane == AttemptLane::Talk {
+            let rule = rule.to_owned();
+            self.running.spawn(talk::never_dialled(shell, attempt, story, rule, fault));
+            return;
+        }
         self.running.spawn(supervision::never_dialled(shell, attempt, story, rule, fault));
     }
 

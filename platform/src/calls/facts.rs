@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use yunling_domain::{AccountId, Micros, NodeNumber};
-use yunling_store::attempts::{self, Attempt, Invite};
+use yunling_store::attempts::{self, Attempt, Invite, NewAttempt};
 use yunling_store::{DatabaseTransaction, Lane, Store, StoreError};
 use yunling_switch_contract::DialogState;
+
+use super::LEASE_MS;
 
 /// How long to leave the database alone after it refused a fact.
 const RETRY: Duration = Duration::from_millis(200);
@@ -24,10 +26,18 @@ pub(super) struct Facts {
     store: Store,
     node: NodeNumber,
     account: AccountId,
-    attempt_id: i64,
+    row: Row,
     rule: Option<String>,
     from_number: String,
     writing: JoinSet<Result<(), StoreError>>,
+}
+
+/// The row that the facts are written to.
+enum Row {
+    /// By its key.
+    Stored(i64),
+    /// Stored when the call is about to leave.
+    New(Box<NewAttempt>),
 }
 
 impl Facts {
@@ -42,8 +52,26 @@ impl Facts {
             store,
             node,
             account: attempt.queued.account.clone(),
-            attempt_id: attempt.id,
+            row: Row::Stored(attempt.id),
             rule: attempt.queued.rule.clone(),
+            from_number,
+            writing: JoinSet::new(),
+        }
+    }
+
+    /// For a leg that joins a conversation which runs, and has no row yet.
+    pub(super) fn of_new(
+        store: Store,
+        node: NodeNumber,
+        new: NewAttempt,
+        from_number: String,
+    ) -> Self {
+        Self {
+            store,
+            node,
+            account: new.account.clone(),
+            rule: new.rule.clone(),
+            row: Row::New(Box::new(new)),
             from_number,
             writing: JoinSet::new(),
         }
@@ -54,12 +82,12 @@ impl Facts {
     /// # Errors
     /// It was not committed, so nothing may be dialled.
     pub(super) async fn invited(
-        &self,
+        &mut self,
         at: Micros,
         trunk: &Arc<str>,
         attempt: u8,
     ) -> Result<(), StoreError> {
-        let (account, id) = (self.account.clone(), self.attempt_id);
+        let account = self.account.clone();
         let invite = Invite {
             node: self.node,
             trunk: trunk.to_string(),
@@ -68,12 +96,31 @@ impl Facts {
             rule: self.rule.clone(),
             at,
         };
-        self.store
-            .writer()
-            .write(Lane::Live, move |tx| {
-                Box::pin(async move { attempts::mark_invited(tx, &account, id, &invite).await })
-            })
-            .await
+        let writer = self.store.writer();
+        match &self.row {
+            Row::Stored(id) => {
+                let id = *id;
+                writer
+                    .write(Lane::Live, move |tx| {
+                        Box::pin(
+                            async move { attempts::mark_invited(tx, &account, id, &invite).await },
+                        )
+                    })
+                    .await
+            }
+            Row::New(new) => {
+                let (new, lease_until) = (new.clone(), at.plus_ms(LEASE_MS));
+                let id = writer
+                    .write(Lane::Live, move |tx| {
+                        Box::pin(async move {
+                            attempts::insert_invited(tx, &new, &invite, lease_until).await
+                        })
+                    })
+                    .await?;
+                self.row = Row::Stored(id);
+                Ok(())
+            }
+        }
     }
 
     /// Notes the first ringing.
@@ -92,6 +139,13 @@ impl Facts {
         });
     }
 
+    /// Notes that the leg has left a conversation which may go on.
+    pub(super) fn left(&mut self, at: Micros) {
+        self.note(move |tx, account, id| {
+            Box::pin(async move { attempts::mark_left(tx, &account, id, at).await })
+        });
+    }
+
     /// Notes the confirming key.
     pub(super) fn confirmed(&mut self, key: char) {
         self.note(move |tx, account, id| {
@@ -107,7 +161,9 @@ impl Facts {
         + Send
         + 'static,
     ) {
-        let (store, account, id) = (self.store.clone(), self.account.clone(), self.attempt_id);
+        // Nothing happens to a leg before its row is stored.
+        let Row::Stored(id) = self.row else { return };
+        let (store, account) = (self.store.clone(), self.account.clone());
         self.writing.spawn(async move {
             loop {
                 let (mark, account) = (mark.clone(), account.clone());

@@ -1,17 +1,53 @@
-//! The gate and the permit for one row: decided in one step, at the moment of dialling, with the
+//! The gate and the permit for one leg: decided in one step, at the moment of dialling, with the
 //! configuration that is in force then.
 
 use std::sync::Arc;
 
-use yunling_app::Directory;
 use yunling_app::directory::{Account, Application, Trunk};
+use yunling_app::{App, Directory};
 use yunling_domain::numbers::Prefix;
 use yunling_domain::policy::{self, Decision, Facts, Rule};
-use yunling_domain::{ErrorCode, Micros, Number, error_code};
-use yunling_store::attempts::{Attempt, AttemptLane};
+use yunling_domain::{AccountId, ApplicationId, ErrorCode, Micros, Number, error_code};
+use yunling_store::attempts::{AttemptLane, NewAttempt};
 
-use super::admission::{Full, Permit, Share, WaitsFor};
-use super::shell::Shell;
+use super::admission::{Admission, Full, Permit, Share, WaitsFor};
+use super::trunks::TrunkDesk;
+
+/// What decides whether a leg goes out. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) app: App,
+    pub(super) admission: Arc<Admission>,
+    pub(super) desk: TrunkDesk,
+}
+
+/// A leg that is to be dialled.
+pub(super) struct Wanted<'a> {
+    pub(super) account: &'a AccountId,
+    pub(super) application: &'a ApplicationId,
+    /// Decides how much of the limits it may take of.
+    pub(super) lane: AttemptLane,
+    /// Whom to call, as stored.
+    pub(super) to: &'a str,
+    /// The caller ID asked for, as stored.
+    pub(super) from: Option<&'a str>,
+    /// A line that was taken for it before.
+    pub(super) held: Option<Permit>,
+}
+
+impl<'a> Wanted<'a> {
+    /// A row's.
+    pub(super) fn by_row(queued: &'a NewAttempt) -> Self {
+        Self {
+            account: &queued.account,
+            application: &queued.application,
+            lane: queued.lane,
+            to: &queued.to_number,
+            from: queued.from_number.as_deref(),
+            held: None,
+        }
+    }
+}
 
 /// A call that may go out now.
 pub(super) struct Passed {
@@ -43,102 +79,110 @@ pub(super) enum Verdict {
     },
 }
 
-/// Asks the gate, and takes the permit.
-pub(super) fn ask(shell: &Shell, directory: &Directory, row: &Attempt, now: Micros) -> Verdict {
-    let refuse = |code, rule| Verdict::Refuse { code, rule };
-    let queued = &row.queued;
-    let Some(account) = directory.account(&queued.account) else {
-        return refuse(error_code::UNKNOWN_APPLICATION, "account_exists");
-    };
-    if account.suspended {
-        return refuse(error_code::ACCOUNT_SUSPENDED, "account_active");
-    }
-    let Some(application) = account.applications.get(&queued.application) else {
-        return refuse(error_code::UNKNOWN_APPLICATION, "application_exists");
-    };
-    let to = Number::parse_dialable(&queued.to_number);
-    let from = queued.from_number.as_deref().map(Number::parse_dialable).transpose();
-    let (Ok(to), Ok(from)) = (to, from) else {
-        return refuse(error_code::BAD_PARAMETER, "number_readable");
-    };
-    let closed = shell.app.trunks().closed();
-    let facts = Facts {
-        to: &to,
-        from: from.as_ref(),
-        caller_ids: &application.caller_ids,
-        open_classes: &application.open_classes,
-        routes: directory.routes(),
-        trunks_down: &closed,
-    };
-    match policy::decide(&facts, now) {
-        // It was accepted, so it waits for one of them to come up.
-        Decision::Refuse { rule: Rule::TrunksDown, .. } => {
-            Verdict::Wait(Full { waits_for: WaitsFor::Trunks, until: None })
+impl Gate {
+    /// Asks the gate, and takes the permit.
+    pub(super) fn ask(&self, directory: &Directory, wanted: Wanted<'_>, now: Micros) -> Verdict {
+        let refuse = |code, rule| Verdict::Refuse { code, rule };
+        let Some(account) = directory.account(wanted.account) else {
+            return refuse(error_code::UNKNOWN_APPLICATION, "account_exists");
+        };
+        if account.suspended {
+            return refuse(error_code::ACCOUNT_SUSPENDED, "account_active");
         }
-        Decision::Refuse { code, rule } => refuse(code, rule.name()),
-        Decision::Defer { rule, until } => Verdict::Defer { rule, until },
-        Decision::Allow { trunks, passed_over, from, route, rule } => {
-            let trunks: Vec<_> =
-                trunks.iter().filter_map(|name| directory.trunk(name)).cloned().collect();
-            match permit(shell, account, &trunks, share(shell, row), now) {
-                Ok((permit, first)) => {
-                    for trunk in &passed_over {
-                        shell.desk.passed_over(trunk);
+        let Some(application) = account.applications.get(wanted.application) else {
+            return refuse(error_code::UNKNOWN_APPLICATION, "application_exists");
+        };
+        let to = Number::parse_dialable(wanted.to);
+        let from = wanted.from.map(Number::parse_dialable).transpose();
+        let (Ok(to), Ok(from)) = (to, from) else {
+            return refuse(error_code::BAD_PARAMETER, "number_readable");
+        };
+        let closed = self.app.trunks().closed();
+        let facts = Facts {
+            to: &to,
+            from: from.as_ref(),
+            caller_ids: &application.caller_ids,
+            open_classes: &application.open_classes,
+            routes: directory.routes(),
+            trunks_down: &closed,
+        };
+        match policy::decide(&facts, now) {
+            // It was accepted, so it waits for one of them to come up.
+            Decision::Refuse { rule: Rule::TrunksDown, .. } => {
+                Verdict::Wait(Full { waits_for: WaitsFor::Trunks, until: None })
+            }
+            Decision::Refuse { code, rule } => refuse(code, rule.name()),
+            Decision::Defer { rule, until } => Verdict::Defer { rule, until },
+            Decision::Allow { trunks, passed_over, from, route, rule } => {
+                let trunks: Vec<_> =
+                    trunks.iter().filter_map(|name| directory.trunk(name)).cloned().collect();
+                match self.permit(account, &trunks, wanted.held, self.share(wanted.lane), now) {
+                    Ok((permit, first)) => {
+                        for trunk in &passed_over {
+                            self.desk.passed_over(trunk);
+                        }
+                        Verdict::Pass(Box::new(Passed {
+                            application: Arc::clone(application),
+                            trunks: trunks[first..].to_vec(),
+                            permit,
+                            to,
+                            from,
+                            rule,
+                            route,
+                        }))
                     }
-                    Verdict::Pass(Box::new(Passed {
-                        application: Arc::clone(application),
-                        trunks: trunks[first..].to_vec(),
-                        permit,
-                        to,
-                        from,
-                        rule,
-                        route,
-                    }))
-                }
-                Err(None) => refuse(error_code::NO_TRUNK, Rule::TrunkConfigured.name()),
-                Err(Some(full)) => Verdict::Wait(full),
-            }
-        }
-    }
-}
-
-/// How much of the limits the row's lane may take of.
-fn share(shell: &Shell, row: &Attempt) -> Share {
-    match row.queued.lane {
-        AttemptLane::Captcha | AttemptLane::Notice => Share::Whole,
-        AttemptLane::Batch => {
-            Share::AllBut { percent: shell.app.settings().calls.live_share_percent }
-        }
-    }
-}
-
-/// The first trunk with room, counted from 0, and the permit for it. A full trunk is passed over
-/// while a later one of the caller ID's list has room. Nothing where there is no trunk at all.
-fn permit(
-    shell: &Shell,
-    account: &Account,
-    trunks: &[Arc<Trunk>],
-    share: Share,
-    now: Micros,
-) -> Result<(Permit, usize), Option<Full>> {
-    let mut soonest: Option<Full> = None;
-    for (index, trunk) in trunks.iter().enumerate() {
-        match shell.admission.take(account, trunk, share, now) {
-            Ok(permit) => return Ok((permit, index)),
-            Err(full) => {
-                let sooner = match &soonest {
-                    None => true,
-                    Some(known) => match (full.until, known.until) {
-                        (Some(this), Some(other)) => this < other,
-                        (Some(_), None) => true,
-                        (None, _) => false,
-                    },
-                };
-                if sooner {
-                    soonest = Some(full);
+                    Err(None) => refuse(error_code::NO_TRUNK, Rule::TrunkConfigured.name()),
+                    Err(Some(full)) => Verdict::Wait(full),
                 }
             }
         }
     }
-    Err(soonest)
+
+    /// How much of the limits a lane may take of: somebody waits for all but a batch's calls.
+    fn share(&self, lane: AttemptLane) -> Share {
+        match lane {
+            AttemptLane::Talk | AttemptLane::Captcha | AttemptLane::Notice => Share::Whole,
+            AttemptLane::Batch => {
+                Share::AllBut { percent: self.app.settings().calls.live_share_percent }
+            }
+        }
+    }
+
+    /// The first trunk with room, counted from 0, and the permit for it; the trunk of a permit that
+    /// is held already, if it may still be used. A full trunk is passed over while a later one of
+    /// the caller ID's list has room. Nothing where there is no trunk at all.
+    fn permit(
+        &self,
+        account: &Account,
+        trunks: &[Arc<Trunk>],
+        held: Option<Permit>,
+        share: Share,
+        now: Micros,
+    ) -> Result<(Permit, usize), Option<Full>> {
+        if let Some(permit) = held
+            && let Some(index) = trunks.iter().position(|trunk| permit.is_for(&trunk.name))
+        {
+            return Ok((permit, index));
+        }
+        let mut soonest: Option<Full> = None;
+        for (index, trunk) in trunks.iter().enumerate() {
+            match self.admission.take(account, trunk, share, now) {
+                Ok(permit) => return Ok((permit, index)),
+                Err(full) => {
+                    let sooner = match &soonest {
+                        None => true,
+                        Some(known) => match (full.until, known.until) {
+                            (Some(this), Some(other)) => this < other,
+                            (Some(_), None) => true,
+                            (None, _) => false,
+                        },
+                    };
+                    if sooner {
+                        soonest = Some(full);
+                    }
+                }
+            }
+        }
+        Err(soonest)
+    }
 }

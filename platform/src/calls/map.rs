@@ -1,6 +1,7 @@
 //! The one place where the engine's words become the domain's, and back. Every `match` is
 //! exhaustive: a new event or command of the engine fails to compile here until it has a meaning.
 
+use yunling_domain::conversation::LegInput;
 use yunling_domain::notice::{HangUpWhy, Input};
 use yunling_domain::termination::{EndKind, Termination};
 use yunling_domain::trunk_health::TrunkFact;
@@ -30,7 +31,39 @@ pub(super) fn input(kind: &engine::EventKind) -> Option<Input> {
         engine::EventKind::Ended { termination: ended, figures: _ } => {
             Input::LegEnded(termination(ended))
         }
-        engine::EventKind::Reaped { outcome: _ } => return None,
+        // A notice connects nobody and records nobody; its legs end by themselves.
+        engine::EventKind::EarlyAudio
+        | engine::EventKind::MediaLost { .. }
+        | engine::EventKind::Recorded { .. }
+        | engine::EventKind::Reaped { .. } => return None,
+    })
+}
+
+/// What an engine event of a click-to-call leg means to the machine.
+pub(super) fn leg_input(kind: &engine::EventKind) -> Option<LegInput> {
+    Some(match kind {
+        engine::EventKind::Trying => LegInput::Trying,
+        engine::EventKind::Ringing { code, early_media } => {
+            LegInput::Ringing { code: *code, early_media: *early_media }
+        }
+        engine::EventKind::EarlyAudio => LegInput::EarlyAudio,
+        engine::EventKind::Answered { .. } => LegInput::Answered,
+        engine::EventKind::PlayFinished { play, end } => match end {
+            engine::PlayEnd::Completed | engine::PlayEnd::Refused => {
+                LegInput::PlayFinished { play: play.0 }
+            }
+            // Whoever has left has not heard it to its end: its own end follows.
+            engine::PlayEnd::Cut | engine::PlayEnd::LegEnded => return None,
+        },
+        engine::EventKind::MediaLost { .. } => LegInput::MediaLost,
+        engine::EventKind::Ended { termination: ended, figures: _ } => {
+            LegInput::Ended(termination(ended))
+        }
+        // Keys go from phone to phone; a recording is the conversation's, not a leg's.
+        engine::EventKind::Key { .. }
+        | engine::EventKind::PlayMark { .. }
+        | engine::EventKind::Recorded { .. }
+        | engine::EventKind::Reaped { .. } => return None,
     })
 }
 
@@ -83,6 +116,8 @@ pub(super) fn hang_up(why: HangUpWhy) -> engine::HangUpWhy {
         HangUpWhy::MaxDuration => engine::HangUpWhy::MaxDuration,
         HangUpWhy::Requested => engine::HangUpWhy::Requested,
         HangUpWhy::OtherPartyLeft => engine::HangUpWhy::OtherPartyLeft,
+        // In case that it still hears us: all has been said.
+        HangUpWhy::MediaLost => engine::HangUpWhy::Normal,
         HangUpWhy::PlatformFault => engine::HangUpWhy::PlatformFault,
     }
 }

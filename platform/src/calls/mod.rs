@@ -1,13 +1,15 @@
 //! The shell around the machines: rows become calls here, and calls become records.
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
-//! owns its machine. `feeder` turns the numbers of batches into rows. `map` is the only place where engine events become domain inputs. `recovery`
-//! ends what an earlier process left behind.
+//! owns its machine. Click-to-call conversations have a folder of their own, `talk`. `feeder` turns
+//! the numbers of batches into rows. `map` is the only place where engine events become domain
+//! inputs. `recovery` ends what an earlier process left behind.
 
 mod admission;
 mod anchor;
 mod conversation;
 mod dispatcher;
+mod engine_line;
 mod facts;
 mod feeder;
 mod gate;
@@ -19,6 +21,7 @@ mod sip_trace;
 mod speak;
 mod story;
 mod supervision;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -81,6 +84,10 @@ impl Calls {
         let keeper = tokio::spawn(trunks::keep(app.clone(), Arc::clone(&engine)));
         let halted = Arc::<feeder::Halted>::default();
         let (traces, keeping) = sip_trace::Keeper::start(app.clone());
+        let gate =
+            gate::Gate { app: app.clone(), admission: Arc::clone(&admission), desk: desk.clone() };
+        let talks = Arc::new(talk::TalkDesk::new(gate.clone()));
+        app.carry_talks(Arc::clone(&talks) as _);
         let shell = Arc::new(Shell {
             app: app.clone(),
             traces,
@@ -89,6 +96,8 @@ impl Calls {
             admission,
             desk,
             halted: Arc::clone(&halted),
+            gate,
+            talks,
             node,
             closing: closing.clone(),
         });

@@ -2,21 +2,22 @@
 //! recorded. A row that was never invited goes back into the queue; one that was is never dialled
 //! again.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::Instrument;
-use yunling_domain::{EndKind, Micros, Number, Termination};
-use yunling_store::attempts::Attempt;
+use yunling_domain::{CallId, ConversationId, EndKind, Micros, Number, Termination};
 use yunling_store::attempts::platform_side::{Orphaned, orphans, release};
+use yunling_store::attempts::{Attempt, AttemptLane};
 use yunling_store::{Lane, StoreError};
-use yunling_switch_contract::{Command, DialogState, EventKind, LegId, Orphan, ReapOutcome};
+use yunling_switch_contract::{Command, DialogState, EventKind, LegId, Orphan, Owner, ReapOutcome};
 
 use super::admission::Permit;
 use super::anchor::Anchor;
 use super::shell::Shell;
 use super::supervision::{self, Reaped};
-use super::{map, sip_trace, trunk};
+use super::{map, sip_trace, talk, trunk};
 
 /// How many orphans are ended at once.
 const AT_ONCE: usize = 256;
@@ -44,86 +45,116 @@ pub(super) async fn take_stock(shell: &Shell) -> Result<Vec<Interrupted>, StoreE
         tracing::info!(requeued, interrupted = invited.len(), "recovering from an earlier run");
     }
     // Their lines are taken until the carrier has let go of them.
-    let interrupted = invited.into_iter().map(|attempt| {
+    let mut interrupted: Vec<Interrupted> = Vec::new();
+    let mut talks: HashMap<ConversationId, usize> = HashMap::new();
+    for attempt in invited {
         let trunk = attempt.trunk.as_deref().unwrap_or_default();
         let permit = shell.admission.hold(&attempt.queued.account, trunk);
-        Interrupted { attempt, permit }
-    });
-    Ok(interrupted.collect())
+        if attempt.queued.lane == AttemptLane::Talk {
+            let next = interrupted.len();
+            let place = *talks.entry(attempt.queued.conversation_id.clone()).or_insert(next);
+            if let Some(of_its_conversation) = interrupted.get_mut(place) {
+                of_its_conversation.legs.push((attempt, permit));
+                continue;
+            }
+        }
+        interrupted.push(Interrupted { legs: vec![(attempt, permit)] });
+    }
+    Ok(interrupted)
 }
 
-/// A call of an earlier process, and its share of the limits.
+/// The calls of a conversation of an earlier process, at least one, and their shares of the limits.
 pub(super) struct Interrupted {
-    attempt: Attempt,
-    permit: Permit,
+    legs: Vec<(Attempt, Permit)>,
 }
 
-/// Ends every interrupted call at the carrier, and records it.
+/// Ends every interrupted call at the carrier, and records its conversation.
 pub(super) async fn end_all(shell: &Shell, interrupted: Vec<Interrupted>) {
     stream::iter(interrupted)
-        .for_each_concurrent(AT_ONCE, |Interrupted { attempt, permit }| {
+        .for_each_concurrent(AT_ONCE, |Interrupted { legs }| async move {
+            let Some((first, _)) = legs.first() else { return };
             let span = tracing::info_span!(
                 "recovery",
-                conversation = %attempt.queued.conversation_id,
-                call = %attempt.queued.call_id,
-                account = %attempt.queued.account,
+                conversation = %first.queued.conversation_id,
+                call = %first.queued.call_id,
+                account = %first.queued.account,
                 trace_id = tracing::field::Empty,
                 result = tracing::field::Empty,
                 cause = tracing::field::Empty,
                 fault = tracing::field::Empty,
             );
-            async move {
-                supervision::join_trace(shell, &attempt, &span).await;
-                recover_one(shell, attempt, permit).instrument(span).await;
-            }
+            supervision::join_trace(shell, first, &span).await;
+            recover_one(shell, legs).instrument(span).await;
         })
         .await;
 }
 
-async fn recover_one(shell: &Shell, attempt: Attempt, permit: Permit) {
-    let reaped = reap(shell, &attempt).await;
-    drop(permit);
-    supervision::interrupted(shell, attempt, reaped).await;
+async fn recover_one(shell: &Shell, legs: Vec<(Attempt, Permit)>) {
+    let (mut legs, permits): (Vec<_>, Vec<_>) = legs.into_iter().unzip();
+    let mut told = reap(shell, &legs).await;
+    drop(permits);
+    let first = legs.swap_remove(0);
+    match first.queued.lane {
+        AttemptLane::Talk => talk::interrupted(shell, first, told).await,
+        AttemptLane::Captcha | AttemptLane::Notice | AttemptLane::Batch => {
+            let reaped = told.pop().and_then(|(_, reaped)| reaped);
+            supervision::interrupted(shell, first, reaped).await;
+        }
+    }
 }
 
-/// Ends an orphan at the carrier; gives what the carrier said.
-async fn reap(shell: &Shell, attempt: &Attempt) -> Option<Reaped> {
+/// Ends the orphans of one conversation at the carrier; gives what the carrier said of each. Those
+/// that had left their conversation before are over.
+async fn reap(shell: &Shell, legs: &[Attempt]) -> Vec<(CallId, Option<Reaped>)> {
+    let mut told: Vec<(CallId, Option<Reaped>)> =
+        legs.iter().map(|attempt| (attempt.queued.call_id.clone(), None)).collect();
+    let Some(first) = legs.first() else { return told };
+    let mut route = shell.routes.open();
+    let anchor = Anchor::new(shell.app.clock().now());
+    sip_trace::open(shell.app.sip_traces(), route.owner(), &first.queued, &anchor);
+    let mut awaited = 0;
+    for attempt in legs.iter().filter(|attempt| attempt.ended_at.is_none()) {
+        awaited += usize::from(send_reap(shell, attempt, route.owner()));
+    }
+    let all_told = async {
+        while awaited > 0 {
+            let event = route.next().await;
+            if let EventKind::Reaped { outcome } = event.kind {
+                awaited -= 1;
+                tracing::info!(leg = %event.leg, ?outcome, "an interrupted call was ended");
+                let leg = told.iter_mut().find(|(call, _)| call.as_str() == event.leg.as_str());
+                if let Some((_, reaped)) = leg {
+                    *reaped = Some(self::reaped(outcome));
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(REAP_WITHIN, all_told).await.is_err() {
+        tracing::warn!("the engine did not say what became of an interrupted call");
+        for (_, reaped) in told.iter_mut().filter(|(_, reaped)| reaped.is_none()) {
+            let termination = Termination::new(EndKind::NoReply);
+            *reaped = Some(Reaped { was_up: false, termination });
+        }
+    }
+    told
+}
+
+/// Asks the engine to end an orphan; says whether it will tell of it.
+fn send_reap(shell: &Shell, attempt: &Attempt, owner: Owner) -> bool {
     let Some(orphan) = orphan(shell, attempt) else {
         tracing::warn!(
             trunk = attempt.trunk,
             "the trunk of an interrupted call is no longer configured"
         );
-        return None;
+        return false;
     };
-    let mut route = shell.routes.open();
-    let anchor = Anchor::new(shell.app.clock().now());
-    sip_trace::open(shell.app.sip_traces(), route.owner(), &attempt.queued, &anchor);
-    let command = Command::Reap {
-        leg: LegId::new(attempt.queued.call_id.as_str()),
-        owner: route.owner(),
-        orphan: Box::new(orphan),
-    };
+    let leg = LegId::new(attempt.queued.call_id.as_str());
+    let command = Command::Reap { leg, owner, orphan: Box::new(orphan) };
     if let Err(error) = shell.engine.send(command) {
         tracing::warn!(%error, "an interrupted call was not ended at the carrier");
-        return None;
+        return false;
     }
-    let told = tokio::time::timeout(REAP_WITHIN, async {
-        loop {
-            if let EventKind::Reaped { outcome } = route.next().await.kind {
-                return outcome;
-            }
-        }
-    });
-    match told.await {
-        Ok(outcome) => {
-            tracing::info!(?outcome, "an interrupted call was ended");
-            Some(reaped(outcome))
-        }
-        Err(_) => {
-            tracing::warn!("the engine did not say what became of an interrupted call");
-            Some(Reaped { was_up: false, termination: Termination::new(EndKind::NoReply) })
-        }
-    }
+    true
 }
 
 fn reaped(outcome: ReapOutcome) -> Reaped {

@@ -102,9 +102,12 @@ fn only_tells(kind: &EventKind) -> bool {
         EventKind::Trying
         | EventKind::Ringing { .. }
         | EventKind::Key { .. }
+        | EventKind::EarlyAudio
         | EventKind::PlayMark { .. } => true,
         EventKind::Answered { .. }
         | EventKind::PlayFinished { .. }
+        | EventKind::Recorded { .. }
+        | EventKind::MediaLost { .. }
         | EventKind::Ended { .. }
         | EventKind::Reaped { .. } => false,
     }

@@ -18,8 +18,8 @@ use yunling_domain::error_code::{DATABASE_UNAVAILABLE, INTERNAL, OVERLOADED, SHU
 use yunling_domain::event::EventBody;
 use yunling_domain::notice::{Outcome, Plan};
 use yunling_domain::{Fault, Micros};
-use yunling_store::attempts::{self, Attempt};
-use yunling_store::{Lane, RequestKind, requests, trace_contexts};
+use yunling_store::attempts::{self, Attempt, AttemptLane};
+use yunling_store::{Lane, RequestKind, StoreError, requests, trace_contexts};
 use yunling_switch_contract::{Command, HangUpWhy, LegId, MediaFigures};
 
 use super::LEASE_MS;
@@ -28,6 +28,7 @@ use super::gate::Passed;
 use super::shell::Shell;
 use super::sip_trace;
 use super::story::Story;
+use super::talk;
 
 /// Pauses between tries to write a record; the last one is repeated.
 const RECORD_RETRY_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 5_000];
@@ -66,7 +67,7 @@ pub(super) async fn supervise(shell: Arc<Shell>, attempt: Attempt, passed: Passe
 }
 
 /// The span of a conversation, a part of the trace in which it was asked for.
-async fn conversation_span(shell: &Shell, attempt: &Attempt) -> Span {
+pub(super) async fn conversation_span(shell: &Shell, attempt: &Attempt) -> Span {
     let span = tracing::info_span!(
         "conversation",
         conversation = %attempt.queued.conversation_id,
@@ -145,7 +146,7 @@ async fn run(
 }
 
 /// Whether the same may succeed later.
-fn is_passing(refusal: &Refusal) -> bool {
+pub(super) fn is_passing(refusal: &Refusal) -> bool {
     [DATABASE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN].contains(&refusal.code)
 }
 
@@ -264,11 +265,16 @@ pub(super) async fn interrupted(shell: &Shell, attempt: Attempt, reaped: Option<
 }
 
 /// When an answered call that the carrier no longer knows was up for the last time as far as
-/// anybody can tell: the downtime of a node is not talk.
+/// anybody can tell: the downtime of a node is not talk. A notice has a greatest length besides.
 fn last_seen(shell: &Shell, attempt: &Attempt, answered_at: Micros, now: Micros) -> Micros {
     let longest = answered_at.plus_ms(i64::from(shell.app.settings().calls.max_duration_ms));
+    last_alive(attempt, answered_at, now).min(longest)
+}
+
+/// When the node that held an answered call was last known to be alive.
+pub(super) fn last_alive(attempt: &Attempt, answered_at: Micros, now: Micros) -> Micros {
     let alive = attempt.lease_until.map_or(now, |until| until.plus_ms(-LEASE_MS));
-    alive.min(longest).min(now).max(answered_at)
+    alive.min(now).max(answered_at)
 }
 
 /// What the network has told of an interrupted call.
@@ -327,9 +333,17 @@ async fn record(shell: &Shell, finished: Finished) {
     let conversation = &facts.attempt.queued.conversation_id;
     shell.traces.ended(conversation, sip_trace::is_failure(&outcome));
     let story = story.into_events();
+    until_written(shell, || finish_call::run(&shell.app, facts.clone(), &outcome, &story)).await;
+}
+
+/// Writes a record, again and again until it is written.
+pub(super) async fn until_written<W>(shell: &Shell, write: impl Fn() -> W)
+where
+    W: Future<Output = Result<bool, StoreError>>,
+{
     let mut tries = 0;
     loop {
-        match finish_call::run(&shell.app, facts.clone(), &outcome, &story).await {
+        match write().await {
             Ok(true) => return,
             Ok(false) => {
                 tracing::warn!("a call had been recorded as ended before");
@@ -352,7 +366,7 @@ async fn record(shell: &Shell, finished: Finished) {
 }
 
 /// Puts a row back that was claimed and not dialled.
-async fn put_back(shell: &Shell, attempt: Attempt) {
+pub(super) async fn put_back(shell: &Shell, attempt: Attempt) {
     shell.traces.forget(&attempt.queued.conversation_id);
     loop {
         let due_at = shell.app.clock().now().plus_ms(NOT_STARTED_PAUSE_MS);
@@ -366,6 +380,9 @@ async fn put_back(shell: &Shell, attempt: Attempt) {
         match released {
             Ok(1..) => return shell.app.poke().dispatcher(),
             // It was marked as invited though that was reported as failed: it is never dialled now.
+            Ok(0) if attempt.queued.lane == AttemptLane::Talk => {
+                return talk::interrupted(shell, attempt, Vec::new()).await;
+            }
             Ok(0) => return interrupted(shell, attempt, None).await,
             Err(error) => {
                 tracing::warn!(%error, "a row that was not dialled could not be put back");
@@ -379,7 +396,7 @@ async fn put_back(shell: &Shell, attempt: Attempt) {
     }
 }
 
-fn figures_json(figures: &MediaFigures) -> serde_json::Value {
+pub(super) fn figures_json(figures: &MediaFigures) -> serde_json::Value {
     serde_json::json!({
         "sent_packets": figures.sent_packets,
         "received_packets": figures.received_packets,
@@ -392,7 +409,7 @@ fn figures_json(figures: &MediaFigures) -> serde_json::Value {
     })
 }
 
-fn describe(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(super) fn describe(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

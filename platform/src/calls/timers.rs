@@ -2,29 +2,33 @@
 
 use std::time::{Duration, Instant};
 
-use yunling_domain::notice::TimerReason;
-
-/// Armed timers; a conversation has a handful at most, so a scan beats a heap.
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    armed: Vec<(Instant, TimerReason)>,
+/// Armed timers, by what they are for; a conversation has a handful at most, so a scan beats a heap.
+#[derive(Debug)]
+pub(crate) struct Timers<Reason> {
+    armed: Vec<(Instant, Reason)>,
 }
 
-impl Timers {
+impl<Reason> Default for Timers<Reason> {
+    fn default() -> Self {
+        Self { armed: Vec::new() }
+    }
+}
+
+impl<Reason: Copy + PartialEq> Timers<Reason> {
     /// Arms or re-arms a timer.
-    pub(crate) fn arm(&mut self, reason: TimerReason, now: Instant, after_ms: u32) {
+    pub(crate) fn arm(&mut self, reason: Reason, now: Instant, after_ms: u32) {
         self.disarm(reason);
         self.armed.push((now + Duration::from_millis(u64::from(after_ms)), reason));
     }
 
     /// Forgets a timer; nothing happens if it is not armed.
-    pub(crate) fn disarm(&mut self, reason: TimerReason) {
+    pub(crate) fn disarm(&mut self, reason: Reason) {
         self.armed.retain(|(_, armed)| *armed != reason);
     }
 
     /// Waits for the next timer and takes it out; for ever if none is armed. Cancel-safe: it is
     /// taken out only once it is due.
-    pub(crate) async fn next(&mut self) -> TimerReason {
+    pub(crate) async fn next(&mut self) -> Reason {
         let Some(index) = (0..self.armed.len()).min_by_key(|index| self.armed[*index].0) else {
             return std::future::pending().await;
         };
@@ -35,6 +39,8 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use yunling_domain::notice::TimerReason;
+
     use super::*;
 
     #[tokio::test]

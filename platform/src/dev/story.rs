@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use tokio::sync::broadcast::error::RecvError;
+use yunling_domain::conversation;
 use yunling_domain::event::{EventBody, KeyIgnored, KeyMeaning};
 use yunling_domain::notice::{HangUpWhy, Segment};
 use yunling_domain::{ConversationId, Lang, Micros};
@@ -29,14 +30,33 @@ pub(crate) async fn tell(watchers: Watchers, lang: Lang, zone: chrono_tz::Tz) {
                     callees.insert(conversation.clone(), to.clone());
                 }
                 let callee = callees.get(&conversation).map_or("?", String::as_str);
-                println!("{} {callee:<12} {}", clock(event.at, zone), sentence(&event.body, lang));
-                if matches!(event.body, EventBody::Finished { .. }) {
+                let at = clock(event.at, zone);
+                println!(
+                    "{at} {callee:<12} {}{}",
+                    whose(event.party, lang),
+                    sentence(&event.body, lang)
+                );
+                if matches!(event.body, EventBody::Finished { .. } | EventBody::TalkFinished { .. })
+                {
                     callees.remove(&conversation);
                 }
             }
             Err(RecvError::Lagged(lost)) => println!("… {lost} events not shown"),
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+/// Whose leg it is about, of a conversation with several.
+fn whose(party: Option<conversation::Party>, lang: Lang) -> String {
+    let Some(party) = party else { return String::new() };
+    match (party, lang) {
+        (conversation::Party::CALLER, Lang::Zh) => "主叫 ".to_owned(),
+        (conversation::Party::CALLEE, Lang::Zh) => "被叫 ".to_owned(),
+        (_, Lang::Zh) => "第三方 ".to_owned(),
+        (conversation::Party::CALLER, Lang::En) => "caller ".to_owned(),
+        (conversation::Party::CALLEE, Lang::En) => "callee ".to_owned(),
+        (_, Lang::En) => "third ".to_owned(),
     }
 }
 
@@ -131,6 +151,7 @@ fn sentence(body: &EventBody, lang: Lang) -> String {
                 HangUpWhy::MaxDuration => ("达到最大时长", "longest call reached"),
                 HangUpWhy::Requested => ("应要求", "as asked"),
                 HangUpWhy::OtherPartyLeft => ("另一方已离开", "the other party left"),
+                HangUpWhy::MediaLost => ("无媒体流", "nothing is heard of it"),
                 HangUpWhy::PlatformFault => ("平台原因", "for a reason of the platform's"),
             };
             say(&format!("← 挂机：{zh}"), &format!("← hanging up: {en}"))
@@ -139,6 +160,37 @@ fn sentence(body: &EventBody, lang: Lang) -> String {
             &format!("· 通话结束：{termination}"),
             &format!("· the call is over: {termination}"),
         ),
+        EventBody::ThirdPartyAdded => say("· 邀请第三方", "· a third party is called"),
+        EventBody::VoiceStarted { what } => {
+            let (zh, en) = voice(*what);
+            say(&format!("♪ 播放{zh}"), &format!("♪ {en}"))
+        }
+        EventBody::VoiceMissing { what, .. } => {
+            let (zh, en) = voice(*what);
+            say(&format!("✗ {zh}无法播放"), &format!("✗ {en} cannot be played"))
+        }
+        EventBody::EarlyAudio { .. } => {
+            say("♪ 透传对端早期媒体", "♪ its network's early media is passed through")
+        }
+        EventBody::Connected { parties } => {
+            let count = parties.len();
+            say(&format!("⇄ {count} 方通话"), &format!("⇄ {count} parties talk"))
+        }
+        EventBody::Parted => say("⇄ 暂停桥接", "⇄ parted"),
+        EventBody::MediaLost { silent_ms } => say(
+            &format!("✗ {silent_ms} 毫秒无媒体流"),
+            &format!("✗ nothing was heard for {silent_ms} ms"),
+        ),
+        EventBody::RecordingStarted { .. } => say("● 开始录音", "● recording"),
+        EventBody::NotRecorded { why } => {
+            say(&format!("✗ 未录音：{why}"), &format!("✗ not recorded: {why}"))
+        }
+        EventBody::RecordingEnded { duration_ms, .. } => {
+            say(&format!("● 录音结束，{duration_ms} 毫秒"), &format!("● recorded {duration_ms} ms"))
+        }
+        EventBody::TalkFinished { bye_type, by } => {
+            format!("■ byeType={} endedBy={}", bye_type.number(), by.as_str())
+        }
         EventBody::Finished { result, reason, cause, fault, input_key } => {
             let mut facts = vec![format!("result={result}")];
             facts.extend(reason.map(|reason| format!("reason={reason}")));
@@ -149,5 +201,21 @@ fn sentence(body: &EventBody, lang: Lang) -> String {
             }
             format!("■ {}", facts.join(" "))
         }
+    }
+}
+
+/// What the parties of a conversation are played.
+fn voice(what: conversation::Segment) -> (&'static str, &'static str) {
+    use conversation::Segment as Voice;
+    match what {
+        Voice::Greeting => ("欢迎语", "the greeting"),
+        Voice::RingbackTone => ("回铃音", "the ringback tone"),
+        Voice::RingbackVoice => ("定制回铃音", "the ringback voice"),
+        Voice::BusyTone => ("忙音", "the busy tone"),
+        Voice::FailVoice => ("呼叫失败音", "the voice of a failed call"),
+        Voice::CallerVoice => ("主叫提示音", "the caller's prompt"),
+        Voice::CalleeVoice => ("被叫提示音", "the callee's prompt"),
+        Voice::HoldMusic => ("等待音乐", "music"),
+        Voice::LastMinute => ("最后一分钟提示音", "that a minute is left"),
     }
 }

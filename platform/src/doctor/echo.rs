@@ -14,7 +14,7 @@ use yunling_carrier_sim::{Carrier, Options};
 use yunling_switch::SipListen;
 use yunling_switch_contract::{
     Codec, Command, Dial, Engine as _, EventKind, HangUpWhy, LegId, MediaFigures, Owner, Peer,
-    Play, PlayId, PlayItem, Transport,
+    Play, PlayId, PlayItem, PlayMode, Transport,
 };
 
 use super::ports::Running;
@@ -127,7 +127,8 @@ async fn speak(engine: &mut Throwaway, to: SocketAddr) -> anyhow::Result<MediaFi
         match event.kind {
             EventKind::Answered { .. } => {
                 let items = vec![PlayItem::Silence { ms: SPEECH_MS }];
-                let play = Play { leg: leg.clone(), play, items };
+                let mode = PlayMode::Once;
+                let play = Play { leg: leg.clone(), play, items, mode };
                 engine.switch.send(Command::Play(Box::new(play)))?;
             }
             EventKind::PlayFinished { .. } => {
@@ -142,6 +143,9 @@ async fn speak(engine: &mut Throwaway, to: SocketAddr) -> anyhow::Result<MediaFi
             | EventKind::Ringing { .. }
             | EventKind::Key { .. }
             | EventKind::PlayMark { .. }
+            | EventKind::EarlyAudio
+            | EventKind::MediaLost { .. }
+            | EventKind::Recorded { .. }
             | EventKind::Reaped { .. } => {}
         }
     }

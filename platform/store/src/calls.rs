@@ -176,6 +176,25 @@ pub async fn get(
         .transpose()
 }
 
+/// The calls of the account's conversation, in the order in which they were dialled.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_conversation(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    conversation: &ConversationId,
+) -> Result<Vec<Cdr>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::ConversationId.eq(conversation.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .order_by_asc(Column::StartedAt)
+        .order_by_asc(Column::CallId)
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Cdr::try_from).collect()
+}
+
 /// The account's calls, newest first.
 ///
 /// # Errors

@@ -214,6 +214,8 @@ fn of_postgres(code: &str, message: &str) -> StoreError {
         "53100" => return StoreError::Full(message.to_owned()),
         "25006" => Unavailability::ReadOnly,
         "55P03" => Unavailability::Locked,
+        // Ours took longer than it may, or an operator cancelled it: the connection is whole.
+        "57014" => Unavailability::Undone,
         _ => match code.get(..2).unwrap_or_default() {
             "08" | "57" | "53" | "28" => Unavailability::NoConnection,
             "40" | "25" => Unavailability::Undone,

@@ -38,6 +38,19 @@ pub enum Known {
     OtherBody,
 }
 
+/// An answer, and the key that it is to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// The digest of the request's body.
+    pub body_sha: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub response: String,
+}
+
 fn find(key: &IdempotencyKey) -> sea_orm::Select<Entity> {
     Entity::find_by_id((key.account.to_string(), key.key.clone(), key.route.clone()))
 }
@@ -113,6 +126,27 @@ pub async fn complete(
         .exec(tx)
         .await?;
     if changed.rows_affected == 0 { Err(StoreError::NotFound("idempotency key")) } else { Ok(()) }
+}
+
+/// Takes a key and stores its answer, in the transaction that stores what is answered. Anything but
+/// [`Known::New`] is an earlier request's: then nothing was written, and nothing is to be. A request
+/// without a key is new.
+///
+/// # Errors
+/// As [`reserve`].
+pub async fn keep(
+    tx: &impl ConnectionTrait,
+    answer: Option<&KeptAnswer>,
+    now: Micros,
+) -> Result<Known, StoreError> {
+    let Some(KeptAnswer { key, body_sha, status, response }) = answer else {
+        return Ok(Known::New);
+    };
+    let known = reserve(tx, key, body_sha, now).await?;
+    if known == Known::New {
+        complete(tx, key, *status, response).await?;
+    }
+    Ok(known)
 }
 
 /// What the platform needs across tenants.

@@ -10,6 +10,8 @@ pub enum RequestKind {
     Captcha,
     /// A voice notice to many numbers.
     Batch,
+    /// Two phones that are connected, and whoever is taken in later.
+    Click,
 }
 
 impl RequestKind {
@@ -19,6 +21,7 @@ impl RequestKind {
             Self::Notice => "notice",
             Self::Captcha => "captcha",
             Self::Batch => "batch",
+            Self::Click => "click",
         }
     }
 
@@ -27,6 +30,7 @@ impl RequestKind {
             "notice" => Ok(Self::Notice),
             "captcha" => Ok(Self::Captcha),
             "batch" => Ok(Self::Batch),
+            "click" => Ok(Self::Click),
             other => Err(StoreError::Undecodable { table, what: format!("the kind {other:?}") }),
         }
     }

@@ -25,7 +25,7 @@ pub struct NewRequest {
     pub application: ApplicationId,
     /// What was asked for.
     pub kind: RequestKind,
-    /// What is to be said and how: a serialised `NoticeSpec`.
+    /// What is to be done: a serialised `NoticeSpec`, or for a click its `ClickSpec`.
     pub spec: Value,
     /// The callee as the customer wrote it; empty for a batch, whose numbers are many.
     pub to_raw: String,
@@ -96,6 +96,15 @@ pub struct RequestFilter {
     pub created: TimeRange,
 }
 
+/// Which part of the live requests is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct LiveWindow {
+    /// Those behind this one.
+    pub after: Option<RequestId>,
+    /// Those that were accepted from then on.
+    pub accepted_since: Option<Micros>,
+}
+
 impl TryFrom<Model> for Request {
     type Error = StoreError;
 
@@ -126,7 +135,7 @@ impl TryFrom<Model> for Request {
 pub async fn insert(tx: &impl ConnectionTrait, new: &NewRequest) -> Result<(), StoreError> {
     let state = match new.kind {
         RequestKind::Batch => RequestState::Expanding,
-        RequestKind::Notice | RequestKind::Captcha => RequestState::Accepted,
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Click => RequestState::Accepted,
     };
     let row = ActiveModel {
         id: Set(new.id.to_string()),
@@ -180,6 +189,26 @@ pub async fn get(
         .transpose()
 }
 
+/// Those of the account's requests, in no order.
+///
+/// # Errors
+/// Those of a read.
+pub async fn these(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    ids: &[RequestId],
+) -> Result<Vec<Request>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().map(RequestId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Request::try_from).collect()
+}
+
 /// The account's requests, newest first.
 ///
 /// # Errors
@@ -220,7 +249,8 @@ pub async fn list(
     }))
 }
 
-/// The application's requests of which a call waits, runs or is still to be written.
+/// At most `limit` of the application's requests, by identifier, of which a call waits, runs or is
+/// still to be written.
 ///
 /// # Errors
 /// Those of a read.
@@ -228,6 +258,8 @@ pub async fn live(
     connection: &impl ConnectionTrait,
     account: &AccountId,
     application: &ApplicationId,
+    window: &LiveWindow,
+    limit: u64,
 ) -> Result<Vec<Request>, StoreError> {
     let of_live_calls = attempt::Entity::find()
         .select_only()
@@ -246,13 +278,17 @@ pub async fn live(
         .add(Column::State.eq(RequestState::Expanding.as_str()))
         .add(Column::Id.in_subquery(of_live_batches.into_query()))
         .add(Column::Id.in_subquery(of_live_calls.into_query()));
-    let rows = Entity::find()
+    let mut find = Entity::find()
         .filter(Column::Account.eq(account.as_str()))
         .filter(Column::Application.eq(application.as_str()))
-        .filter(live)
-        .order_by_asc(Column::Id)
-        .all(connection)
-        .await?;
+        .filter(live);
+    if let Some(after) = &window.after {
+        find = find.filter(Column::Id.gt(after.as_str()));
+    }
+    if let Some(since) = window.accepted_since {
+        find = find.filter(Column::CreatedAt.gte(since.0));
+    }
+    let rows = find.order_by_asc(Column::Id).limit(limit).all(connection).await?;
     rows.into_iter().map(Request::try_from).collect()
 }
 

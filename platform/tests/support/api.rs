@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::node::merge;
 use super::tenant::{ACCOUNT, APPID, CALLER_ID, TOKEN};
 
+/// `SoftVersion` in the paths of click-to-call; callbacks echo it.
+pub(crate) const SOFT_VERSION: &str = "2014-06-30";
+
 /// A tenant's side of a node's interfaces.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -117,6 +120,36 @@ impl Api {
         let reply = self.post_notice(&notice_body(to, fields)).await;
         assert_ne!(reply.body["statusCode"], "0", "the notice to {to} was taken: {reply:?}");
         reply
+    }
+
+    /// click2call with this body as it is.
+    pub(crate) async fn post_click(&self, body: &Value) -> Reply {
+        self.send(Method::POST, &self.conversations(), Some(body)).await
+    }
+
+    /// click2call for these two, with `fields` merged over the request. It has to be accepted; gives
+    /// back `conversationSid`.
+    pub(crate) async fn click(&self, caller: &str, callee: &str, fields: &Value) -> String {
+        let mut body = json!({ "action": "click2call", "caller": caller, "callee": callee });
+        merge(&mut body, fields);
+        let reply = self.post_click(&body).await;
+        assert_eq!(reply.body["statusCode"], "00000", "{caller} to {callee}: {reply:?}");
+        reply.body["conversationSid"].as_str().expect("an accepted click has a name").to_owned()
+    }
+
+    /// A command to a conversation.
+    pub(crate) async fn ctc_command(&self, sid: &str, action: &str, fields: &Value) -> Reply {
+        let mut body = json!({ "action": action });
+        if !fields.is_null() {
+            merge(&mut body, fields);
+        }
+        let path = format!("{}/{sid}", self.conversations());
+        self.send(Method::POST, &path, Some(&body)).await
+    }
+
+    fn conversations(&self) -> String {
+        let account = &self.account;
+        format!("/{SOFT_VERSION}/Accounts/{account}/Applications/{APPID}/ctc/Conversations")
     }
 
     /// GET of a call: its record, which is whole once its `state` is `ended`.

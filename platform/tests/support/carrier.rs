@@ -3,15 +3,20 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::UdpSocket;
 
 use super::ports::Ports;
 use super::process::Process;
 use super::{LOOK, PATIENCE};
+
+/// An order is repeated after so long: a datagram may be lost.
+const REPEAT: Duration = Duration::from_millis(500);
 
 /// A running network; killed when dropped.
 pub(crate) struct Carrier {
@@ -21,6 +26,8 @@ pub(crate) struct Carrier {
     folder: TempDir,
     arguments: Vec<String>,
     _ports: Ports,
+    /// Orders given.
+    orders: AtomicU32,
     log: Mutex<Log>,
 }
 
@@ -48,7 +55,15 @@ impl Carrier {
         let address = listen.parse().unwrap();
         let arguments = arguments.into_iter().map(str::to_owned).collect();
         let log = Mutex::new(Log::default());
-        let mut carrier = Self { address, folder, arguments, _ports: ports, process, log };
+        let mut carrier = Self {
+            address,
+            folder,
+            arguments,
+            _ports: ports,
+            orders: AtomicU32::new(0),
+            process,
+            log,
+        };
         carrier.wait_until_ready(1).await;
         carrier
     }
@@ -79,6 +94,40 @@ impl Carrier {
     /// Where it listens, UDP and TCP.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Tells a number what to do (switch/carrier-sim/src/orders.rs). Fails where it cannot.
+    pub(crate) async fn tell(&self, number: &str, order: &Value) {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (own, body) = (socket.local_addr().unwrap(), order.to_string());
+        let (network, length) = (self.address, body.len());
+        // A branch for each: a socket's port may come back.
+        let branch = self.orders.fetch_add(1, Ordering::Relaxed);
+        let message = format!(
+            "MESSAGE sip:{number}@{network} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {own};branch=z9hG4bKorder{branch}\r\nMax-Forwards: 70\r\n\
+             From: <sip:test@{own}>;tag=test\r\nTo: <sip:{number}@{network}>\r\n\
+             Call-ID: order-{branch}@{own}\r\nCSeq: 1 MESSAGE\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let mut answer = [0; 2_048];
+        let deadline = Instant::now() + PATIENCE;
+        let length = loop {
+            socket.send_to(message.as_bytes(), network).await.unwrap();
+            let reply = tokio::time::timeout(REPEAT, socket.recv_from(&mut answer)).await;
+            if let Ok(reply) = reply {
+                break reply.unwrap().0;
+            }
+            assert!(Instant::now() < deadline, "the fake network takes no orders");
+        };
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        let status = answer.lines().next().unwrap_or_default();
+        assert_eq!(status, "SIP/2.0 200 OK", "{number} cannot {order}: {:?}", self.story(number));
+    }
+
+    /// The folder of what was heard.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.folder.path().join("heard")
     }
 
     /// The process, for signals.

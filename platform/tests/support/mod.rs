@@ -16,6 +16,8 @@ pub(crate) mod customer;
 pub(crate) mod deliveries;
 pub(crate) mod dice;
 pub(crate) mod disk;
+pub(crate) mod handsets;
+pub(crate) mod hearing;
 pub(crate) mod lock;
 pub(crate) mod media;
 pub(crate) mod node;
@@ -23,17 +25,32 @@ pub(crate) mod phones;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod records;
 pub(crate) mod refused_start;
 pub(crate) mod results;
+pub(crate) mod sipp;
 pub(crate) mod sound;
 pub(crate) mod states;
+pub(crate) mod steps;
+pub(crate) mod stereo;
+pub(crate) mod talks;
 pub(crate) mod tenant;
+pub(crate) mod voices;
 pub(crate) mod world;
 
 use std::time::Duration;
 
 /// Longest wait for anything that takes no time by itself; reached only by a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so that nothing tells of; `name` is for the one who reads the failure.
+pub(crate) async fn until(name: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "not within {PATIENCE:?}: {name}");
+        tokio::time::sleep(LOOK * 5).await;
+    }
+}
 
 /// How often a state is looked at that cannot be waited for otherwise.
 pub(crate) const LOOK: Duration = Duration::from_millis(10);

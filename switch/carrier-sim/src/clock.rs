@@ -2,6 +2,8 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::g711::RATE_HZ;
+
 /// Wall time, anchored once and carried on by the monotonic clock: a step of the system's clock
 /// never disorders the event log.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,12 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    /// Samples of 8 kHz since the network began: the same for all telephones.
+    pub(crate) fn samples(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.anchor).as_micros();
+        u64::try_from(since * u128::from(RATE_HZ) / 1_000_000).unwrap_or(u64::MAX)
     }
 
     /// Microseconds since the Unix epoch, UTC.

@@ -67,6 +67,17 @@ impl Dialog {
 
     /// The next request of ours (§12.2.1.1; only loose routers are known).
     pub(crate) fn request(&mut self, method: &str, via: &Via) -> Message {
+        let cseq = self.next_cseq;
+        self.next_cseq += 1;
+        self.numbered(method, cseq, via)
+    }
+
+    /// The ACK of our INVITE with this number (§13.2.2.4).
+    pub(crate) fn ack(&self, cseq: u32, via: &Via) -> Message {
+        self.numbered("ACK", cseq, via)
+    }
+
+    fn numbered(&self, method: &str, cseq: u32, via: &Via) -> Message {
         let mut request = Message::request(method, &self.remote_target);
         let Via { transport, sent_by, branch } = via;
         request.push("Via", &format!("SIP/2.0/{transport} {sent_by};branch={branch};rport"));
@@ -77,9 +88,8 @@ impl Dialog {
         request.push("From", &self.local);
         request.push("To", &self.remote);
         request.push("Call-ID", &self.call_id);
-        request.push("CSeq", &format!("{} {method}", self.next_cseq));
+        request.push("CSeq", &format!("{cseq} {method}"));
         request.push("Contact", &self.contact);
-        self.next_cseq += 1;
         request
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::g711::{Law, RATE_HZ};
 use crate::handset::Heard;
+use crate::notes::Notes;
 use crate::rtp::Header;
 use crate::track::Track;
 
@@ -23,19 +24,22 @@ pub(crate) struct Ear {
     law: Law,
     track: Track,
     writer: Option<Writer>,
+    notes: Option<Notes>,
     path: Option<PathBuf>,
     speech: Speech,
     samples: Vec<i16>,
 }
 
 impl Ear {
-    /// `path` is where to record, if at all; the folder must exist.
+    /// `path` is where to record, if at all, with notes of each packet beside it or not; the folder
+    /// must exist.
     ///
     /// # Errors
     /// If the file cannot be made.
     pub(crate) fn open(
         law: Law,
         path: Option<PathBuf>,
+        takes_notes: bool,
         now: Instant,
     ) -> Result<Self, hound::Error> {
         let spec = hound::WavSpec {
@@ -45,26 +49,32 @@ impl Ear {
             sample_format: hound::SampleFormat::Int,
         };
         let writer = path.as_ref().map(|path| hound::WavWriter::create(path, spec)).transpose()?;
+        let notes = path.as_deref().filter(|_| takes_notes).map(Notes::beside).transpose()?;
         Ok(Self {
             law,
             track: Track::default(),
             writer,
+            notes,
             path,
             speech: Speech::new(now),
             samples: Vec::new(),
         })
     }
 
-    /// Takes an audio packet.
+    /// Takes an audio packet that came at `at_us` (Unix epoch, UTC).
     ///
     /// # Errors
     /// If the recording could not go on (full disk); hearing does.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
+        at_us: i64,
         header: &Header,
         payload: &[u8],
     ) -> Result<(), hound::Error> {
+        if let Some(notes) = &mut self.notes {
+            notes.take(at_us, header, payload)?;
+        }
         self.samples.clear();
         self.samples.extend(payload.iter().map(|&byte| self.law.decode(byte)));
         let total: u32 = self.samples.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
@@ -171,7 +181,7 @@ mod tests {
     #[test]
     fn speech_bridges_breaths_and_silence_grows_without_packets() {
         let start = Instant::now();
-        let mut ear = Ear::open(Law::Pcma, None, start).unwrap();
+        let mut ear = Ear::open(Law::Pcma, None, false, start).unwrap();
         let loud = [Law::Pcma.encode(4_000); 160];
         let quiet = [Law::Pcma.encode(50); 160];
         // A word of 400 ms, a breath of 160 ms, a word of 440 ms; the last word ends at 1 s.
@@ -184,7 +194,7 @@ mod tests {
                 ssrc: 1,
             };
             let payload = if (20..28).contains(&frame) { &quiet } else { &loud };
-            ear.hear(start + Duration::from_millis(u64::from(frame) * 20), &header, payload)
+            ear.hear(start + Duration::from_millis(u64::from(frame) * 20), 0, &header, payload)
                 .unwrap();
         }
         let heard = ear.heard(start + Duration::from_millis(2_180));
@@ -201,12 +211,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heard.wav");
         let now = Instant::now();
-        let mut ear = Ear::open(Law::Pcmu, Some(path.clone()), now).unwrap();
+        let mut ear = Ear::open(Law::Pcmu, Some(path.clone()), false, now).unwrap();
         let payload: Vec<u8> = (0..=255).collect();
         for sequence in [10, 12] {
             let timestamp = u32::from(sequence) * 256;
             let header = Header { marker: false, payload_type: 0, sequence, timestamp, ssrc: 1 };
-            ear.hear(now, &header, &payload).unwrap();
+            ear.hear(now, 0, &header, &payload).unwrap();
         }
         assert_eq!(ear.finish().unwrap(), Some(path.clone()));
         let expected: Vec<i16> = payload.iter().map(|&byte| Law::Pcmu.decode(byte)).collect();

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::media::Figures;
+use crate::orders::Order;
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 20_000;
@@ -75,6 +76,12 @@ pub(crate) enum What {
     InfoAnswered { code: u16 },
     /// Its BYE was never answered.
     ByeUnanswered,
+    /// Somebody has told the handset what to do.
+    Told { order: Order },
+    /// The handset asked for a change of the session by re-INVITE.
+    ChangeOffered { direction: &'static str },
+    /// What became of it.
+    ChangeAnswered { code: u16, direction: &'static str },
     /// The caller changed the session by re-INVITE or UPDATE.
     SessionChanged { method: String, direction: &'static str },
     /// A 200 was never acknowledged.

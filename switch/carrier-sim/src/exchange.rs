@@ -11,6 +11,7 @@ use crate::events::What;
 use crate::message::{Message, Start};
 use crate::network::{ALLOW, Network};
 use crate::options::Mood;
+use crate::orders::Order;
 use crate::transaction::{Answered, TransactionKey};
 use crate::wire::{Inbound, Route};
 
@@ -141,7 +142,11 @@ impl Exchange {
         if request.method() == "CANCEL" {
             return self.cancel(now, request, route, transaction);
         }
-        let Some(answer) = self.answer_to(now, request, source) else { return };
+        let answer = match request.method() {
+            "MESSAGE" => Some(self.told(now, request)),
+            _ => self.answer_to(now, request, source),
+        };
+        let Some(answer) = answer else { return };
         let answer = answer.to_bytes();
         self.network.wire.send(route, &answer);
         self.answered.remember(now, transaction, answer);
@@ -166,6 +171,33 @@ impl Exchange {
         }
         if let Some(call) = call {
             call.cancelled(&mut self.network, now, cancel);
+        }
+    }
+
+    /// An order to a number, or to whoever holds its telephone: the latest of its calls.
+    fn told(&mut self, now: Instant, request: &Message) -> Message {
+        let (network, calls) = (&mut self.network, &mut self.calls);
+        let reply = |code, phrase: &str| Message::reply(request, code, phrase, Some("none"));
+        let order = match serde_json::from_slice::<Order>(&request.body) {
+            Ok(order) => order,
+            Err(error) => {
+                let mut reply = reply(400, "Bad Request");
+                reply.push("Warning", &format!("399 carrier-sim \"{error}\""));
+                return reply;
+            }
+        };
+        let number = request.uri().map(address::user).unwrap_or_default();
+        if let Order::Behave(behaviour) = order {
+            network.behaviours.insert(number.to_owned(), behaviour);
+            return reply(200, "OK");
+        }
+        let live = calls.values_mut().filter(|call| call.number() == number && !call.has_ended());
+        match live.max_by_key(|call| call.arrived()) {
+            None => reply(404, "Not Found"),
+            Some(call) => match call.told(network, now, &order) {
+                Ok(()) => reply(200, "OK"),
+                Err(why) => reply(480, why),
+            },
         }
     }
 

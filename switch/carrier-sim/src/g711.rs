@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// Samples a second.
 pub(crate) const RATE_HZ: u32 = 8_000;
@@ -11,7 +12,8 @@ pub(crate) const RATE_HZ: u32 = 8_000;
 pub(crate) const FRAME: usize = 160;
 
 /// One of the two laws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Law {
     /// A-law, RTP payload type 8
     Pcma,

@@ -1,7 +1,9 @@
-//! What the called party does: a pure state machine, chosen by the last two digits of the number.
+//! What the called party does: a pure state machine, chosen by the last two digits of the number,
+//! or by what somebody has told it.
 //! It is told the time and what its ear has heard, and says what to do next.
 
 use crate::options::Mood;
+use crate::orders::{Behaviour, Sign};
 
 /// Milliseconds from the INVITE to the first sign of ringing.
 const ROUTING_MS: u64 = 100;
@@ -30,6 +32,8 @@ pub(crate) enum Manner {
     Refuses { code: u16, reason: &'static str, ring_ms: u64 },
     /// Is picked up.
     Answers(Answers),
+    /// As it was told.
+    Told(Behaviour),
 }
 
 /// How a number that is picked up goes on.
@@ -117,8 +121,8 @@ pub(crate) struct Heard {
 /// What is to be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Send 180, or 183 with SDP and ringback tone.
-    Ring { early_media: bool },
+    /// Send this first sign.
+    Ring(Sign),
     /// Send this final response.
     Refuse { code: u16, reason: &'static str },
     /// Send 200; a machine speaks its greeting, a person says hello.
@@ -191,12 +195,27 @@ impl Handset {
                 self.stage = Stage::Settled;
                 Some(Action::Refuse { code, reason })
             }
-            Manner::Rings | Manner::Refuses { .. } | Manner::Answers(_) => {
+            Manner::Rings | Manner::Refuses { .. } | Manner::Answers(_) | Manner::Told(_) => {
                 self.stage = Stage::Ringing { since_ms: at_ms };
-                let early_media = matches!(self.manner, Manner::Answers(a) if a.early_media);
-                Some(Action::Ring { early_media })
+                match self.sign() {
+                    Sign::Nothing => None,
+                    sign => Some(Action::Ring(sign)),
+                }
             }
         }
+    }
+
+    fn sign(&self) -> Sign {
+        match self.manner {
+            Manner::Told(behaviour) => behaviour.ring,
+            Manner::Answers(answers) if answers.early_media => Sign::EarlyMedia,
+            _ => Sign::Ringing,
+        }
+    }
+
+    /// It has been picked up, by somebody's order.
+    pub(crate) fn pick_up(&mut self, at_ms: u64) {
+        self.stage = Stage::Talking { since_ms: at_ms, pressed: 0, last_ms: at_ms };
     }
 
     fn ringing(&mut self, at_ms: u64, rung_ms: u64) -> Option<Action> {
@@ -206,8 +225,12 @@ impl Handset {
                 Some(Action::Refuse { code, reason })
             }
             Manner::Answers(answers) if rung_ms >= answers.ring_ms => {
-                self.stage = Stage::Talking { since_ms: at_ms, pressed: 0, last_ms: at_ms };
+                self.pick_up(at_ms);
                 Some(Action::Answer { machine: answers.then == Then::Machine })
+            }
+            Manner::Told(behaviour) if behaviour.ring_ms.is_some_and(|ms| rung_ms >= ms) => {
+                self.pick_up(at_ms);
+                Some(Action::Answer { machine: false })
             }
             _ => None,
         }
@@ -290,8 +313,8 @@ mod tests {
     #[test]
     fn each_number_does_what_the_table_says() {
         use Action::{Answer, HangUp, Press, Refuse, Ring};
-        const TONE: Action = Ring { early_media: true };
-        const BELL: Action = Ring { early_media: false };
+        const TONE: Action = Ring(Sign::EarlyMedia);
+        const BELL: Action = Ring(Sign::Ringing);
         const HELLO: Action = Answer { machine: false };
         // A prompt of 3 s, then after 300 ms another of 2 s; a replay of it from 10 s on.
         let speech = [(200, 3_200), (3_500, 5_500), (10_000, 15_000)];
@@ -359,6 +382,24 @@ mod tests {
             (loss("13800138020"), loss("13800138000"), loss("7"), loss("")),
             (5.0, 0.0, 0.0, 0.0)
         );
+    }
+
+    #[test]
+    fn a_number_does_as_it_was_told() {
+        let waits = Behaviour { ring: Sign::Progress, ..Behaviour::default() };
+        let first = |behaviour: Behaviour| {
+            let mut handset = Handset::new(Manner::Told(behaviour), None);
+            let done = (0..5_000).step_by(20).filter_map(|at_ms| {
+                handset.poll(at_ms, Heard::default()).map(|action| (at_ms, action))
+            });
+            done.collect::<Vec<_>>()
+        };
+        assert_eq!(first(waits), [(100, Action::Ring(Sign::Progress))]);
+        let silent = Behaviour { ring: Sign::Nothing, ring_ms: Some(400), ..waits };
+        assert_eq!(first(silent), [(500, Action::Answer { machine: false })]);
+        let mut handset = Handset::new(Manner::Told(waits), None);
+        handset.pick_up(200);
+        assert_eq!(handset.poll(300, Heard::default()), None, "it rings no more");
     }
 
     #[test]

@@ -24,6 +24,12 @@
 //! | 20 | answers; its line loses 5 % of RTP packets, both ways |
 //! | others | as 00 |
 //!
+//! Whoever tests something else tells a number what to do, by a SIP MESSAGE to it whose body is an
+//! order in JSON (`orders.rs`): how to behave in its next calls (which sign it gives, its tones, its
+//! codec, when it picks up), or what to do in the one that it is in (`"answer"`, `"hang_up"`,
+//! `{"press":"5"}`, `"mute"`, `"hold"`…). The answer is 200 once it is done, 480 where it cannot be
+//! done now, 404 where the number is in no call, 400 for what is no order.
+//!
 //! It shares no SIP, RTP or G.711 code with the call engine, on purpose: a fake network built on
 //! the engine's stack would share its faults and find none of them. It must also misbehave (stay
 //! silent, lose packets, hang up at bad moments) in ways that a correct stack forbids. For the same
@@ -47,7 +53,9 @@ mod media;
 mod message;
 mod mouth;
 mod network;
+mod notes;
 mod options;
+mod orders;
 mod ports;
 mod registrar;
 mod rtp;
@@ -56,6 +64,7 @@ mod sounds;
 mod spacing;
 mod track;
 mod transaction;
+mod voice;
 mod wire;
 
 use std::io;
@@ -140,7 +149,7 @@ impl Carrier {
         let now = clock.now();
         events.emit(now, None, &What::Ready { listen: address });
         let seed = options.seed.unwrap_or(clock.unix_us(now).unsigned_abs());
-        let exchange = Exchange::new(Network::new(options, wire, events, address, seed));
+        let exchange = Exchange::new(Network::new(options, wire, (events, clock), address, seed));
         Ok(Self { exchange, clock, address })
     }
 

@@ -15,6 +15,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::ear::Ear;
 use crate::g711::FRAME;
@@ -68,6 +69,8 @@ pub(crate) struct Figures {
     sent: u64,
     /// Packets of ours that the bad line lost.
     sent_dropped: u64,
+    /// The latest that a packet of ours was sent after its time: how busy the machine was.
+    sent_late_max_ms: u64,
     #[serde(flatten)]
     evenness: Option<Evenness>,
 }
@@ -79,9 +82,11 @@ pub(crate) struct Media {
     ear: Ear,
     mouth: Mouth,
     dice: Dice,
+    clock: Clock,
     loss_percent: f32,
     next_header: Header,
     sending: bool,
+    muted: bool,
     next_due: Instant,
     last_heard: Instant,
     spacing: Spacing,
@@ -99,6 +104,7 @@ struct SideCounts {
     rtcp: u64,
     sent: u64,
     sent_dropped: u64,
+    sent_late_max: Duration,
 }
 
 impl Media {
@@ -113,7 +119,7 @@ impl Media {
         mouth: Mouth,
         mut dice: Dice,
         loss_percent: f32,
-        now: Instant,
+        (clock, now): (Clock, Instant),
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         // Where the kernel cannot stamp packets, they count as having come when they were read.
@@ -131,9 +137,11 @@ impl Media {
             ear,
             mouth,
             dice,
+            clock,
             loss_percent,
             next_header,
             sending: false,
+            muted: false,
             next_due: now,
             last_heard: now,
             spacing: Spacing::default(),
@@ -175,6 +183,11 @@ impl Media {
         self.last_heard = now;
     }
 
+    /// Sends nothing from now on, or again.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// How long nothing has come although something should; `None` while the call is on hold.
     pub(crate) fn deaf_for(&self, now: Instant) -> Option<Duration> {
         let expects = self.agreed.direction.receives();
@@ -187,6 +200,10 @@ impl Media {
             return;
         }
         self.receive(now, scratch, news);
+        if self.sending {
+            let late = now.saturating_duration_since(self.next_due);
+            self.counts.sent_late_max = self.counts.sent_late_max.max(late);
+        }
         for _ in 0..CATCH_UP {
             if now < self.next_due {
                 return;
@@ -201,34 +218,41 @@ impl Media {
     }
 
     fn send(&mut self) {
-        if !self.sending || !self.agreed.direction.sends() {
+        if !self.sending {
+            return;
+        }
+        if self.muted || !self.agreed.direction.sends() {
+            // Time goes on; what comes after is a new spurt (RFC 3551 §4.1).
+            self.next_header.timestamp = self.next_header.timestamp.wrapping_add(FRAME as u32);
+            self.next_header.marker = true;
             return;
         }
         let mut packet = [0; HEADER + FRAME];
         let mut frame = [0; FRAME];
         let header = self.next_header;
-        let (header, payload_length) = match self.mouth.next_packet(&mut frame) {
-            Utterance::Audio => {
-                packet[HEADER..].copy_from_slice(&frame);
-                self.next_header.timestamp = header.timestamp.wrapping_add(FRAME as u32);
-                self.next_header.marker = false;
-                (Header { payload_type: self.agreed.payload_type(), ..header }, FRAME)
-            }
-            Utterance::Key { payload, first } => {
-                packet[HEADER..HEADER + 4].copy_from_slice(&payload);
-                // All packets of a key carry its first timestamp; the stream's own clock goes on.
-                let elapsed = if first { 0 } else { self.key_elapsed };
-                self.key_elapsed = elapsed + FRAME as u32;
-                self.next_header.timestamp = header.timestamp.wrapping_add(FRAME as u32);
-                let header = Header {
-                    payload_type: self.agreed.key_payload_type.unwrap_or(101),
-                    timestamp: header.timestamp.wrapping_sub(elapsed),
-                    marker: first,
-                    ..header
-                };
-                (header, 4)
-            }
-        };
+        let (header, payload_length) =
+            match self.mouth.next_packet(&mut frame, self.clock.samples(self.next_due)) {
+                Utterance::Audio => {
+                    packet[HEADER..].copy_from_slice(&frame);
+                    self.next_header.timestamp = header.timestamp.wrapping_add(FRAME as u32);
+                    self.next_header.marker = false;
+                    (Header { payload_type: self.agreed.payload_type(), ..header }, FRAME)
+                }
+                Utterance::Key { payload, first } => {
+                    packet[HEADER..HEADER + 4].copy_from_slice(&payload);
+                    // All packets of a key carry its first timestamp; the stream's own clock goes on.
+                    let elapsed = if first { 0 } else { self.key_elapsed };
+                    self.key_elapsed = elapsed + FRAME as u32;
+                    self.next_header.timestamp = header.timestamp.wrapping_add(FRAME as u32);
+                    let header = Header {
+                        payload_type: self.agreed.key_payload_type.unwrap_or(101),
+                        timestamp: header.timestamp.wrapping_sub(elapsed),
+                        marker: first,
+                        ..header
+                    };
+                    (header, 4)
+                }
+            };
         self.next_header.sequence = header.sequence.wrapping_add(1);
         let mut written = [0; HEADER];
         header.write(&mut written);
@@ -307,7 +331,8 @@ impl Media {
             return;
         }
         let result = if header.payload_type == self.agreed.payload_type() {
-            self.ear.hear(now, &header, payload)
+            let at_us = stamp_us.unwrap_or_else(|| self.clock.unix_us(now));
+            self.ear.hear(now, at_us, &header, payload)
         } else {
             news.extend(self.take_key(&header, payload));
             self.ear.pass(&header)
@@ -351,6 +376,8 @@ impl Media {
             rtcp: self.counts.rtcp,
             sent: self.counts.sent,
             sent_dropped: self.counts.sent_dropped,
+            sent_late_max_ms: u64::try_from(self.counts.sent_late_max.as_millis())
+                .unwrap_or(u64::MAX),
             evenness: self.spacing.evenness(),
         };
         (figures, recorded)

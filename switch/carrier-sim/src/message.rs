@@ -160,6 +160,14 @@ impl Message {
         }
     }
 
+    /// The Request-URI; none of a response.
+    pub(crate) fn uri(&self) -> Option<&str> {
+        match &self.start {
+            Start::Request { uri, .. } => Some(uri),
+            Start::Response { .. } => None,
+        }
+    }
+
     /// The status code; 0 for a request.
     pub(crate) const fn code(&self) -> u16 {
         match self.start {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::g711::{FRAME, Law};
 use crate::sounds::{KEY_MS, Sound};
+use crate::voice::Voice;
 
 /// Packets of a key that is still held: the last of its 20 ms steps is told by the end packets.
 const HELD: u16 = (KEY_MS / 20 - 1) as u16;
@@ -28,6 +29,7 @@ pub(crate) struct Mouth {
     law: Law,
     background: Sound,
     background_at: usize,
+    voice: Option<Voice>,
     speaking: VecDeque<Sound>,
     spoken: usize,
     keys: VecDeque<u8>,
@@ -40,6 +42,7 @@ impl Mouth {
             law,
             background,
             background_at: 0,
+            voice: None,
             speaking: VecDeque::new(),
             spoken: 0,
             keys: VecDeque::new(),
@@ -51,6 +54,11 @@ impl Mouth {
     pub(crate) fn set_background(&mut self, background: Sound) {
         self.background = background;
         self.background_at = 0;
+    }
+
+    /// Sends this tone instead of the background, or the background again.
+    pub(crate) fn set_voice(&mut self, voice: Option<Voice>) {
+        self.voice = voice;
     }
 
     /// Says something after what is being said.
@@ -65,8 +73,8 @@ impl Mouth {
         event.is_some()
     }
 
-    /// The next packet.
-    pub(crate) fn next_packet(&mut self, frame: &mut [u8; FRAME]) -> Utterance {
+    /// The next packet; its first sample's moment is `at`, in samples since the network began.
+    pub(crate) fn next_packet(&mut self, frame: &mut [u8; FRAME], at: u64) -> Utterance {
         if let Some(&event) = self.keys.front() {
             self.step += 1;
             if self.step <= HELD + ENDS {
@@ -86,13 +94,13 @@ impl Mouth {
                 self.step = 0;
             }
         }
-        for byte in frame.iter_mut() {
-            *byte = self.next_byte();
+        for (byte, at) in frame.iter_mut().zip(at..) {
+            *byte = self.next_byte(at);
         }
         Utterance::Audio
     }
 
-    fn next_byte(&mut self) -> u8 {
+    fn next_byte(&mut self, at: u64) -> u8 {
         while let Some(sound) = self.speaking.front() {
             if let Some(&byte) = sound.bytes(self.law).get(self.spoken) {
                 self.spoken += 1;
@@ -100,6 +108,9 @@ impl Mouth {
             }
             self.speaking.pop_front();
             self.spoken = 0;
+        }
+        if let Some(voice) = self.voice {
+            return self.law.encode(voice.sample(at));
         }
         let background = self.background.bytes(self.law);
         let byte = background[self.background_at % background.len()];
@@ -131,7 +142,7 @@ mod tests {
         assert!(mouth.press('1') && mouth.press('#') && !mouth.press('x'));
         let mut frame = [0; FRAME];
         for event in [1, 11] {
-            let packets: Vec<_> = (0..7).map(|_| mouth.next_packet(&mut frame)).collect();
+            let packets: Vec<_> = (0..7).map(|_| mouth.next_packet(&mut frame, 0)).collect();
             let expected: Vec<_> =
                 [(10, 160), (10, 320), (10, 480), (10, 640), (138, 800), (138, 800), (138, 800)]
                     .into_iter()
@@ -145,10 +156,10 @@ mod tests {
                     .collect();
             assert_eq!(packets, expected);
             for _ in 0..5 {
-                assert_eq!(mouth.next_packet(&mut frame), Utterance::Audio);
+                assert_eq!(mouth.next_packet(&mut frame, 0), Utterance::Audio);
             }
         }
-        assert_eq!(mouth.next_packet(&mut frame), Utterance::Audio);
+        assert_eq!(mouth.next_packet(&mut frame, 0), Utterance::Audio);
     }
 
     #[test]
@@ -159,7 +170,7 @@ mod tests {
         let mut said = Vec::new();
         let mut frame = [0; FRAME];
         for _ in 0..(40 + 300) {
-            mouth.next_packet(&mut frame);
+            mouth.next_packet(&mut frame, 0);
             said.extend_from_slice(&frame);
         }
         let ringback = sounds.ringback.bytes(Law::Pcmu);

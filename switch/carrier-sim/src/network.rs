@@ -1,17 +1,20 @@
 //! What all calls of the fake network share.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::clock::Clock;
 use crate::events::Events;
 use crate::media::{News, Scratch};
 use crate::options::Options;
+use crate::orders::Behaviour;
 use crate::ports::Ports;
 use crate::registrar::Registrar;
 use crate::sounds::Sounds;
 use crate::wire::{Route, Wire};
 
 /// Methods that are understood.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, MESSAGE";
 
 /// The network around the calls.
 pub(crate) struct Network {
@@ -27,13 +30,16 @@ pub(crate) struct Network {
     pub(crate) news: Vec<News>,
     pub(crate) sounds: Sounds,
     pub(crate) registrar: Registrar,
+    pub(crate) clock: Clock,
+    /// What numbers were told.
+    pub(crate) behaviours: HashMap<String, Behaviour>,
 }
 
 impl Network {
     pub(crate) fn new(
         options: Options,
         wire: Wire,
-        events: Events,
+        (events, clock): (Events, Clock),
         bound: SocketAddr,
         seed: u64,
     ) -> Self {
@@ -53,6 +59,8 @@ impl Network {
             news: Vec::new(),
             sounds: Sounds::new(),
             registrar: Registrar::default(),
+            clock,
+            behaviours: HashMap::new(),
         }
     }
 

@@ -23,6 +23,11 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
 
+    /// Beside each recording, `.packets` with a line for each audio packet: arrival (µs UTC),
+    /// sequence number, timestamp, payload in hexadecimal
+    #[arg(long, requires = "record")]
+    pub packets: bool,
+
     /// File (appended to) for JSON Lines of everything that happens, or `-` for standard output
     #[arg(long, value_name = "FILE|-")]
     pub events: Option<PathBuf>,

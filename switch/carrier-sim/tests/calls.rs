@@ -4,12 +4,14 @@
 
 mod support;
 
+use std::net::UdpSocket;
+
 use audio_codec::Decoder;
 use audio_codec::pcma::PcmaDecoder;
 use audio_codec::pcmu::PcmuDecoder;
 use serde_json::Value;
-use support::Sim;
 use support::caller::{Caller, body};
+use support::{PATIENCE, Sim};
 
 const A_LAW: (&str, &str) = ("8", "");
 const WITH_KEYS: (&str, &str) = ("8 101", "a=rtpmap:101 telephone-event/8000\r\n");
@@ -239,11 +241,85 @@ fn a_call_can_be_changed_and_what_belongs_to_none_is_refused() {
     sim.wait_for("13800138000", "acked", 2);
     caller.send("UPDATE", 6, "resume", &offer(9, "sendrecv"));
     assert!(caller.receive_until("SIP/2.0 200").contains("a=sendrecv\r\n"));
-    caller.send("MESSAGE", 7, "message", "");
+    caller.send("SUBSCRIBE", 7, "subscribe", "");
     caller.receive_until("SIP/2.0 405");
     caller.hang_up();
     caller.send("BYE", 8, "again", "");
     caller.receive_until("SIP/2.0 481");
     caller.send("CANCEL", 1, "never", "");
     caller.receive_until("SIP/2.0 481");
+}
+
+/// Somebody who tells telephones what to do, by MESSAGE; gives back the status line.
+fn tell(sim: &Sim, number: &str, order: &str) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (sim, own) = (sim.address, socket.local_addr().unwrap());
+    let message = format!(
+        "MESSAGE sip:{number}@{sim} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{}\r\n\
+         From: <sip:test@{own}>;tag=t\r\nTo: <sip:{number}@{sim}>\r\nCall-ID: m@{own}\r\n\
+         CSeq: 1 MESSAGE\r\nContent-Type: application/json\r\n{}",
+        own.port(),
+        body(order),
+    );
+    socket.send_to(message.as_bytes(), sim).unwrap();
+    let mut buffer = [0; 2_048];
+    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..length]).lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_telephone_does_what_it_is_told() {
+    let sim = Sim::start(&["--packets", "--rtp", "44000-44099"]);
+    let number = "13800138011";
+    let behave =
+        r#"{"behave":{"ring":"early_media","early_hz":1250,"voice_hz":650,"codec":"pcma"}}"#;
+    assert_eq!(tell(&sim, number, r#""answer""#), "SIP/2.0 404 Not Found");
+    assert_eq!(tell(&sim, number, "sing"), "SIP/2.0 400 Bad Request");
+    assert_eq!(tell(&sim, number, behave), "SIP/2.0 200 OK");
+
+    let mut caller = Caller::call(sim.address, number, ("0 8 101", WITH_KEYS.1));
+    let progress = caller.receive_until("SIP/2.0 183");
+    assert!(progress.contains("m=audio ") && progress.contains("PCMA"), "{progress}");
+    assert_tones(&caller, [1_250.0; 2]);
+    assert_eq!(tell(&sim, number, r#""hang_up""#), "SIP/2.0 480 Not Up");
+    assert_eq!(tell(&sim, number, r#""answer""#), "SIP/2.0 200 OK");
+    caller.talk();
+    assert_tones(&caller, [650.0; 2]);
+    caller.speak_for(200, 8, loud);
+
+    assert_eq!(tell(&sim, number, r#""hold""#), "SIP/2.0 200 OK");
+    let hold = caller.receive_until("INVITE sip:caller@127.0.0.1:");
+    assert!(hold.contains("a=sendonly\r\n") && hold.contains("CSeq: 1 INVITE\r\n"), "{hold}");
+    assert_eq!(tell(&sim, number, r#""retrieve""#), "SIP/2.0 480 Already Up", "it is changing");
+    caller.send("UPDATE", 6, "glare", "");
+    caller.receive_until("SIP/2.0 491");
+    caller.reply(&hold, "488 Not Acceptable Here");
+    let ack = caller.receive_until("ACK ");
+    let branch = |message: &str| message.split("branch=").nth(1).unwrap()[..20].to_owned();
+    assert_eq!(branch(&ack), branch(&hold), "the ACK of a failure");
+    assert!(ack.contains("CSeq: 1 ACK\r\n"), "{ack}");
+    let changed = sim.wait_for(number, "change_answered", 1);
+    assert_eq!((&changed["code"], &changed["direction"]), (&488.into(), &"sendrecv".into()));
+
+    assert_eq!(tell(&sim, number, r#""hang_up""#), "SIP/2.0 200 OK");
+    caller.receive_until("BYE ");
+    let wav = sim.wait_for(number, "ended", 1)["wav"].as_str().unwrap().to_owned();
+    let notes = std::fs::read_to_string(wav.replace(".wav", ".packets")).unwrap();
+    assert_eq!(notes.lines().count(), 10, "a line a packet");
+    let payload: String = (0..160).map(|at| format!("{:02x}", loud(at))).collect();
+    assert!(notes.lines().all(|line| line.ends_with(&payload)), "{notes}");
+}
+
+#[test]
+fn a_telephone_refuses_when_and_as_it_is_told() {
+    let sim = Sim::start(&["--rtp", "44100-44199"]);
+    assert_eq!(tell(&sim, "13800138000", r#"{"behave":{"ring":"nothing"}}"#), "SIP/2.0 200 OK");
+    let caller = Caller::call(sim.address, "13800138000", A_LAW);
+    caller.receive_until("SIP/2.0 100");
+    let order = r#"{"refuse":{"code":480,"reason":"Q.850;cause=18"}}"#;
+    assert_eq!(tell(&sim, "13800138000", order), "SIP/2.0 200 OK");
+    let refusal = caller.receive();
+    assert!(refusal.starts_with("SIP/2.0 480 Temporarily Unavailable"), "{refusal}");
+    assert!(refusal.contains("Reason: Q.850;cause=18\r\n"), "{refusal}");
 }

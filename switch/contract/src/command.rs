@@ -1,4 +1,4 @@
-use crate::{Codec, LegId, Orphan, Owner, Peer, Prompt};
+use crate::{Codec, LegId, Orphan, Owner, Peer, Prompt, Recording, RecordingId};
 
 /// What the platform asks of the engine.
 #[derive(Debug, Clone)]
@@ -14,6 +14,29 @@ pub enum Command {
         leg: LegId,
         /// The play that is to stop.
         play: PlayId,
+    },
+    /// Whom a leg hears from now on, and nobody else. Both ways make a bridge, three legs that hear
+    /// the other two each a conference, one that only hears a monitor. Another leg that is not up yet,
+    /// or whose media has not begun, is heard once it is: from its early media on. The leg itself was
+    /// dialled before, and hears nobody until it is answered. Legs that hear each other have one
+    /// owner. Keys go with the sound of a leg that is heard alone: as telephone-events, or as tones to
+    /// a peer that agreed to none.
+    Hear {
+        /// Who hears.
+        leg: LegId,
+        /// Whom; empty: nobody.
+        others: Vec<LegId>,
+    },
+    /// Record, or change whom a recording takes down.
+    Record(Box<Recording>),
+    /// End a recording. Nothing happens if there is none of this name.
+    StopRecording {
+        /// Whose it is.
+        owner: Owner,
+        /// The leg that its event is told of.
+        leg: LegId,
+        /// The recording.
+        recording: RecordingId,
     },
     /// Whether keys are awaited. RFC 4733 and INFO keys are always reported; the in-band detector
     /// costs CPU and runs only while keys are awaited and no telephone-event was negotiated.
@@ -48,7 +71,10 @@ impl Command {
         match self {
             Self::Dial(dial) => &dial.leg,
             Self::Play(play) => &play.leg,
+            Self::Record(recording) => &recording.leg,
             Self::StopPlay { leg, .. }
+            | Self::Hear { leg, .. }
+            | Self::StopRecording { leg, .. }
             | Self::AwaitKeys { leg, .. }
             | Self::HangUp { leg, .. }
             | Self::Reap { leg, .. } => leg,
@@ -89,6 +115,21 @@ pub struct Play {
     pub play: PlayId,
     /// What to play, in order.
     pub items: Vec<PlayItem>,
+    /// How often, and instead of what.
+    pub mode: PlayMode,
+}
+
+/// How a play goes with what a leg hears besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PlayMode {
+    /// Once, instead of everything else; cuts what is played instead.
+    #[default]
+    Once,
+    /// Again and again until it is stopped or cut, instead of everything else. Its marks are reported
+    /// each time.
+    Repeated,
+    /// Once, over whatever else the leg hears; cuts what is played over it.
+    Over,
 }
 
 /// One stretch of a play.

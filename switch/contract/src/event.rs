@@ -1,6 +1,8 @@
 use std::time::Instant;
 
-use crate::{Codec, DialogState, KeySource, LegId, Owner, PlayId, ReapOutcome, Termination};
+use crate::{
+    Codec, DialogState, KeySource, LegId, Owner, PlayId, ReapOutcome, RecordingId, Termination,
+};
 
 /// Something that happened to a leg.
 #[derive(Debug, Clone)]
@@ -55,6 +57,30 @@ pub enum EventKind {
         play: PlayId,
         /// How.
         end: PlayEnd,
+    },
+    /// A recording is complete, as far as it got. Once for each; it may come behind the last event of
+    /// the leg that it is told of.
+    Recorded {
+        /// The recording.
+        recording: RecordingId,
+        /// What it holds.
+        duration_ms: u64,
+        /// The file's length; 0 where there is none.
+        octets: u64,
+        /// What the disk did not take in time, and is silent in it. What the network lost is not
+        /// counted.
+        lost_ms: u64,
+        /// Why there is no file, or an incomplete one.
+        failure: Option<String>,
+    },
+    /// The first audio came before the answer: early media flows, and whoever hears the leg hears it.
+    /// Sent once for each Dial. It may arrive just behind the answer.
+    EarlyAudio,
+    /// No packet came for so long that the peer is taken for gone, neither media nor a report (RTCP).
+    /// Sent once for each silence; never before the answer, nor while the peer has us on hold.
+    MediaLost {
+        /// For how long.
+        silent_ms: u64,
     },
     /// The leg (this attempt of it) is over; the last event of a Dial.
     Ended {

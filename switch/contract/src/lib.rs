@@ -12,19 +12,21 @@ mod command;
 mod event;
 mod peer;
 mod prompt;
+mod recording;
 mod recovery;
 mod termination;
 mod trace;
 mod trunk;
 
 pub use codec::{Codec, UnknownCodec};
-pub use command::{Command, Dial, HangUpWhy, KeySource, Play, PlayId, PlayItem};
+pub use command::{Command, Dial, HangUpWhy, KeySource, Play, PlayId, PlayItem, PlayMode};
 pub use event::{Event, EventKind, Media, MediaFigures, PlayEnd};
 pub use peer::{
     Credentials, IdentityHeader, Peer, Refresher, ReliableProvisionals, SessionTimer, TlsTrust,
     Transport,
 };
 pub use prompt::{Prompt, SAMPLE_RATE_HZ};
+pub use recording::{Recording, RecordingId};
 pub use recovery::{DialogState, Orphan, ReapOutcome};
 pub use termination::{Termination, TerminationKind};
 pub use trace::{SipTrace, TraceDirection};

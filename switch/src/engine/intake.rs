@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 use tracing::Instrument as _;
 use yunling_switch_contract::{
-    Command, Dial, EventKind, LegId, MediaFigures, PlayEnd, Termination, TerminationKind,
+    Command, Dial, EventKind, LegId, MediaFigures, PlayEnd, Recording, Termination, TerminationKind,
 };
 
 use super::registry::LegCommand;
@@ -32,9 +32,14 @@ fn take(core: &Arc<Core>, command: Command) {
         Command::Dial(dial) => dial_leg(core, dial),
         Command::Play(play) => {
             let play = *play;
-            hand_over(core, &play.leg, LegCommand::Play(play.play, play.items));
+            hand_over(core, &play.leg, LegCommand::Play(play.play, play.items, play.mode));
         }
         Command::StopPlay { leg, play } => hand_over(core, &leg, LegCommand::StopPlay(play)),
+        Command::Hear { leg, others } => hand_over(core, &leg, LegCommand::Hear(others)),
+        Command::Record(recording) => record(core, *recording),
+        Command::StopRecording { owner, leg: _, recording } => {
+            core.media.stop_recording(owner, recording);
+        }
         Command::AwaitKeys { leg, on } => hand_over(core, &leg, LegCommand::AwaitKeys(on)),
         Command::HangUp { leg, why } => core.registry.hang_up(&leg, why),
         Command::Reap { leg, owner, orphan } => {
@@ -42,6 +47,22 @@ fn take(core: &Arc<Core>, command: Command) {
             tokio::spawn(reaper::run(Arc::clone(core), leg, owner, *orphan).instrument(span));
         }
     }
+}
+
+fn record(core: &Core, recording: Recording) {
+    let (leg, owner, recording_id) = (recording.leg.clone(), recording.owner, recording.id);
+    if core.media.record(recording) {
+        return;
+    }
+    tracing::error!(%leg, "a recording cannot be begun: the media threads do not keep up");
+    let kind = EventKind::Recorded {
+        recording: recording_id,
+        duration_ms: 0,
+        octets: 0,
+        lost_ms: 0,
+        failure: Some("the media threads do not keep up".to_owned()),
+    };
+    deliver(core, &leg, owner, kind);
 }
 
 fn dial_leg(core: &Arc<Core>, dial: Box<Dial>) {
@@ -66,7 +87,7 @@ fn hand_over(core: &Core, leg: &LegId, command: LegCommand) {
     let Err((owner, command)) = core.registry.hand_over(leg, command) else { return };
     tracing::error!(%leg, "the leg's command queue is full: a command is dropped");
     figures::command_dropped();
-    if let LegCommand::Play(play, _) = command {
+    if let LegCommand::Play(play, ..) = command {
         deliver(core, leg, owner, EventKind::PlayFinished { play, end: PlayEnd::Refused });
     }
 }

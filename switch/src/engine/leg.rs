@@ -19,7 +19,7 @@ use yunling_switch_contract::{
 use super::registry::{HangUpLatch, Inbox, LegCommand, LegEnds, Letter, Registry};
 use super::report::Report;
 use super::{Core, figures};
-use crate::media::{Agreed, MediaLeg, NoPorts};
+use crate::media::{Agreed, MediaLeg, NoPorts, Phase};
 use crate::sdp::{Agreement, Session};
 use crate::sip::call::{Call, Output, Purpose, Sending};
 use crate::sip::invite::Invite;
@@ -184,13 +184,19 @@ impl Leg {
     fn on_command(&mut self, command: LegCommand) {
         let media = self.media.as_ref().filter(|_| self.answered);
         match (command, media) {
-            (LegCommand::Play(play, items), Some(media)) => media.play(play, items),
-            (LegCommand::Play(play, _), None) => {
+            (LegCommand::Play(play, items, mode), Some(media)) => media.play(play, items, mode),
+            (LegCommand::Play(play, ..), None) => {
                 // After the answer the media is only gone because the leg is ending.
                 let end = if self.answered { PlayEnd::LegEnded } else { PlayEnd::Refused };
                 self.report.deliver(EventKind::PlayFinished { play, end });
             }
             (LegCommand::StopPlay(play), Some(media)) => media.stop(play),
+            // Who is to be heard may be said before the answer, and holds from then on.
+            (LegCommand::Hear(others), _) => {
+                if let Some(media) = &self.media {
+                    media.hear(others);
+                }
+            }
             (LegCommand::AwaitKeys(on), _) => {
                 if let Some(media) = &self.media {
                     media.await_keys(on);
@@ -222,11 +228,12 @@ impl Leg {
                     self.on_reply();
                     self.report.deliver(EventKind::Ringing { code, early_media });
                 }
+                Output::Early(agreement) => self.connect(agreement, Phase::Early),
                 Output::Answered { dialog, agreement } => {
                     self.on_reply();
                     figures::answered(self.dialled_at.elapsed());
                     self.answered = true;
-                    self.connect(agreement);
+                    self.connect(agreement, Phase::Answered);
                     let media = Media {
                         codec: agreement.codec,
                         ptime_ms: agreement.ptime_ms,
@@ -234,7 +241,7 @@ impl Leg {
                     };
                     self.report.deliver(EventKind::Answered { dialog, media });
                 }
-                Output::Changed(agreement) => self.connect(agreement),
+                Output::Changed(agreement) => self.connect(agreement, Phase::Answered),
                 Output::Key(key) => {
                     self.report.deliver(EventKind::Key { key, source: KeySource::Info });
                 }
@@ -281,13 +288,14 @@ impl Leg {
         }
     }
 
-    fn connect(&self, agreement: Agreement) {
+    fn connect(&self, agreement: Agreement, phase: Phase) {
         let (Some(media), Some(trunk)) = (&self.media, &self.trunk) else { return };
         let mut allowed = vec![agreement.remote.ip()];
         if !allowed.contains(&trunk.address.ip()) {
             allowed.push(trunk.address.ip());
         }
         media.connect(Agreed {
+            phase,
             remote: agreement.remote,
             remote_rtcp: agreement.remote_rtcp,
             codec: agreement.codec,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
-use yunling_switch_contract::{HangUpWhy, LegId, Owner, PlayId, PlayItem};
+use yunling_switch_contract::{HangUpWhy, LegId, Owner, PlayId, PlayItem, PlayMode};
 
 use super::strays::{Stray, StraySender};
 use crate::sip::call::{Hop, Late, Remains};
@@ -33,7 +33,8 @@ pub(crate) type Letter = Box<(Message, Target)>;
 
 /// What a leg can be asked for while it lives. Hanging up is not among them: see [`HangUpLatch`].
 pub(super) enum LegCommand {
-    Play(PlayId, Vec<PlayItem>),
+    Play(PlayId, Vec<PlayItem>, PlayMode),
+    Hear(Vec<LegId>),
     StopPlay(PlayId),
     AwaitKeys(bool),
 }

@@ -2,9 +2,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use yunling_switch_contract::Codec;
 
+/// How far a leg's call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A provisional response had a description: the peer may be heard, and nobody is heard by it
+    /// yet.
+    Early,
+    /// Both ways.
+    Answered,
+}
+
 /// What an offer and its answer settled for one leg (RFC 3264).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agreed {
+    /// How far the call is.
+    pub(crate) phase: Phase,
     /// Where RTP goes until the peer's real source is known.
     pub(crate) remote: SocketAddr,
     /// Where RTCP goes until its real source is known (RFC 3605, or the port above `remote`).
@@ -44,6 +56,7 @@ mod tests {
     #[test]
     fn odd_packet_times_are_rounded_down() {
         let agreed = |ptime_ms| Agreed {
+            phase: Phase::Answered,
             remote: (Ipv4Addr::LOCALHOST, 4000).into(),
             remote_rtcp: (Ipv4Addr::LOCALHOST, 4001).into(),
             codec: Codec::Pcma,

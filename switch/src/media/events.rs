@@ -1,7 +1,7 @@
 //! How a leg reports to its owner.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use yunling_switch_contract::{
     Event, EventKind, EventSink, KeySource, LegId, Owner, PlayEnd, PlayId,
@@ -28,6 +28,17 @@ impl LegEvents {
     /// A key was pressed.
     pub(super) fn key(&self, key: char, source: KeySource) {
         self.emit(EventKind::Key { key, source });
+    }
+
+    /// The first audio came before the answer.
+    pub(super) fn early_audio(&self) {
+        self.emit(EventKind::EarlyAudio);
+    }
+
+    /// The peer has sent nothing for so long.
+    pub(super) fn media_lost(&self, silent: Duration) {
+        let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+        self.emit(EventKind::MediaLost { silent_ms });
     }
 
     fn emit(&self, kind: EventKind) {

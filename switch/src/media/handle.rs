@@ -8,9 +8,12 @@ use nix::sys::eventfd::EventFd;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use yunling_switch_contract::{MediaFigures, PlayId, PlayItem};
+use yunling_switch_contract::{
+    LegId, MediaFigures, PlayId, PlayItem, PlayMode, Recording, RecordingId,
+};
 
 use super::Agreed;
+use super::homes::Home;
 use super::leg::Leg;
 
 /// Names a leg within its shard; never used twice.
@@ -23,12 +26,18 @@ pub(super) enum Command {
     Open(Box<Leg>),
     /// An offer and an answer were exchanged, for the first time or anew.
     Connect(LegKey, Box<Agreed>),
-    /// Play, cutting what plays.
-    Play(LegKey, PlayId, Vec<PlayItem>),
+    /// Play.
+    Play(LegKey, PlayId, Vec<PlayItem>, PlayMode),
     /// Stop this play, if it is the current one.
     Stop(LegKey, PlayId),
+    /// Whom to hear, instead of whoever was heard before.
+    Hear(LegKey, Vec<LegId>),
     /// Whether keys are awaited.
     AwaitKeys(LegKey, bool),
+    /// Record, or change whom a recording takes down.
+    Record(Box<Recording>, Home),
+    /// End a recording.
+    StopRecording(RecordingId),
     /// End the leg.
     Close(LegKey),
 }
@@ -115,11 +124,19 @@ pub(crate) struct MediaLeg {
     shard: ShardLink,
     life: Arc<Life>,
     local: SocketAddr,
+    /// Keeps its owner's next legs on the same shard.
+    _home: Home,
 }
 
 impl MediaLeg {
-    pub(super) fn new(key: LegKey, shard: ShardLink, life: Arc<Life>, local: SocketAddr) -> Self {
-        Self { key, shard, life, local }
+    pub(super) fn new(
+        key: LegKey,
+        shard: ShardLink,
+        life: Arc<Life>,
+        local: SocketAddr,
+        home: Home,
+    ) -> Self {
+        Self { key, shard, life, local, _home: home }
     }
 
     /// The address and RTP port for our SDP; RTCP is one above.
@@ -133,9 +150,9 @@ impl MediaLeg {
         self.ask(Command::Connect(self.key, Box::new(agreed)));
     }
 
-    /// Plays, cutting what plays. Before [`Self::connect`] the play is refused.
-    pub(crate) fn play(&self, play: PlayId, items: Vec<PlayItem>) {
-        if !self.shard.send(Command::Play(self.key, play, items)) {
+    /// Plays. Before [`Self::connect`] the play is refused.
+    pub(crate) fn play(&self, play: PlayId, items: Vec<PlayItem>, mode: PlayMode) {
+        if !self.shard.send(Command::Play(self.key, play, items, mode)) {
             self.life.lost_plays.lock().push(play);
             self.life.abandon();
         }
@@ -144,6 +161,11 @@ impl MediaLeg {
     /// Stops a play; nothing happens if it is not the current one.
     pub(crate) fn stop(&self, play: PlayId) {
         self.ask(Command::Stop(self.key, play));
+    }
+
+    /// Whom the leg hears from now on. They must sit on the same shard: have the same owner.
+    pub(crate) fn hear(&self, others: Vec<LegId>) {
+        self.ask(Command::Hear(self.key, others));
     }
 
     /// Whether keys are awaited: runs the in-band detector where no telephone-event was

@@ -6,12 +6,13 @@ use yunling_switch_contract::{Codec, KeySource};
 
 use super::events::LegEvents;
 use super::goertzel::KeyDetector;
+use super::heard::{Heard, What};
 use super::latch::{Latch, Source};
 use super::meter::Meter;
 use super::reception::{Reception, Taken};
 use super::socket::Datagram;
 use super::telephone_event::TelephoneEvents;
-use super::{Agreed, g711, rtp};
+use super::{Agreed, Phase, g711, rtp};
 
 /// Comfort noise (RFC 3389): heard as silence.
 const COMFORT_NOISE: u8 = 13;
@@ -27,6 +28,8 @@ pub(super) struct Hearing {
     telephone_events: TelephoneEvents,
     /// Present while in-band keys are awaited.
     detector: Option<Box<KeyDetector>>,
+    /// Audio came before the answer, and was told of.
+    early_audio_told: bool,
 }
 
 /// What a payload type means here.
@@ -46,6 +49,7 @@ impl Hearing {
             foreign: 0,
             telephone_events: TelephoneEvents::default(),
             detector: None,
+            early_audio_told: false,
         }
     }
 
@@ -72,6 +76,7 @@ impl Hearing {
         datagram: Datagram<'_>,
         agreed: &Agreed,
         events: &LegEvents,
+        heard: &mut Heard,
         meter: &mut Meter,
     ) {
         let source = self.latch.judge(datagram.from);
@@ -111,6 +116,11 @@ impl Hearing {
         meter.received();
         match payload {
             Payload::Audio(codec) => {
+                heard.keep(&packet, What::Audio(codec));
+                if agreed.phase == Phase::Early && !self.early_audio_told {
+                    self.early_audio_told = true;
+                    events.early_audio();
+                }
                 self.reception.arrival(packet.timestamp, datagram.arrived);
                 if let Some(detector) = &mut self.detector {
                     let linear = g711::linear(codec);
@@ -119,12 +129,15 @@ impl Hearing {
                 }
             }
             Payload::Event => {
+                heard.keep(&packet, What::Event);
                 let (marker, timestamp) = (packet.marker, packet.timestamp);
-                if let Some(key) = self.telephone_events.packet(marker, timestamp, packet.payload) {
+                let key = self.telephone_events.packet(marker, timestamp, packet.payload);
+                // Nobody has answered yet whose key it could be.
+                if let Some(key) = key.filter(|_| agreed.phase == Phase::Answered) {
                     events.key(key, KeySource::TelephoneEvent);
                 }
             }
-            Payload::Silent | Payload::Unknown => {}
+            Payload::Silent | Payload::Unknown => heard.keep(&packet, What::Other),
         }
     }
 

@@ -4,23 +4,20 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yunling_switch_contract::{MediaFigures, PlayEnd, PlayId, PlayItem};
+use yunling_switch_contract::{Codec, LegId, PlayEnd, PlayId, PlayItem, PlayMode};
 
 use super::events::LegEvents;
+use super::flow::Flow;
 use super::handle::{Ending, LegKey, Life};
-use super::hearing::Hearing;
+use super::heard::{Heard, What};
 use super::meter::Meter;
 use super::playout::Playout;
-use super::reports::Reports;
-use super::sender::Sender;
+use super::relay::DATAGRAM_LEN;
 use super::socket::{Inbox, LegSockets, Port};
-use super::{Agreed, rtp, wheel};
-use crate::random;
+use super::track::{Track, limited};
+use super::{Agreed, g711, rtp, wheel};
 
-/// A header and 60 ms of samples.
-pub(super) const FRAME_LEN: usize = rtp::HEADER_LEN + 60 * SAMPLES_PER_MS as usize;
-
-const SAMPLES_PER_MS: u16 = 8;
+pub(super) const SAMPLES_PER_MS: u16 = 8;
 
 /// Before the first connect a leg has no frames; this is only its answer to [`Leg::period`].
 const USUAL_FRAME_MS: u8 = 20;
@@ -42,25 +39,25 @@ pub(super) struct Leg {
     /// From the first connect on.
     flow: Option<Flow>,
     playout: Option<Playout>,
+    /// Played over what is heard.
+    overlay: Option<Playout>,
     keys_awaited: bool,
     /// Last, so that the ports are back in the pool when the owner hears of the end.
     ending: Ending,
 }
 
-/// A connected leg's traffic.
-struct Flow {
-    agreed: Agreed,
-    sender: Sender,
-    hearing: Hearing,
-    reports: Reports,
-    worst_lateness: Duration,
-    /// [`Due::skipped`] at the last frame.
-    skipped: Option<u64>,
-}
-
 impl Leg {
     pub(super) fn new(key: LegKey, events: LegEvents, ending: Ending, sockets: LegSockets) -> Self {
-        Self { key, events, sockets, flow: None, playout: None, keys_awaited: false, ending }
+        Self {
+            key,
+            events,
+            sockets,
+            flow: None,
+            playout: None,
+            overlay: None,
+            keys_awaited: false,
+            ending,
+        }
     }
 
     pub(super) fn key(&self) -> LegKey {
@@ -82,14 +79,11 @@ impl Leg {
     pub(super) fn connect(&mut self, agreed: Agreed, now: Instant) -> bool {
         let first = match &mut self.flow {
             Some(flow) => {
-                flow.hearing.renew(&agreed);
-                flow.reports.renew(&agreed);
-                flow.agreed = agreed;
+                flow.renew(agreed);
                 false
             }
             None => {
-                // What came before, early media of whoever rang for the peer, says nothing of
-                // where the peer is.
+                // What came before says nothing of where the peer is.
                 self.sockets.drain();
                 self.flow = Some(Flow::new(agreed, now));
                 true
@@ -104,21 +98,102 @@ impl Leg {
         wheel::period(self.flow.as_ref().map_or(USUAL_FRAME_MS, |flow| flow.agreed.frame_ms()))
     }
 
-    /// Plays, cutting what plays; refused before the first connect.
-    pub(super) fn play(&mut self, play: PlayId, items: Vec<PlayItem>) {
-        let Some(flow) = &mut self.flow else {
+    /// Plays, cutting what plays in its place; refused before the answer.
+    pub(super) fn play(&mut self, play: PlayId, items: Vec<PlayItem>, mode: PlayMode) {
+        let Some(flow) = self.flow.as_mut().filter(|flow| flow.is_answered()) else {
             self.events.finished(play, PlayEnd::Refused);
             return;
         };
-        flow.sender.begin_spurt();
-        self.finish_play(PlayEnd::Cut);
-        self.playout = Some(Playout::new(play, items));
+        match mode {
+            PlayMode::Over => {
+                self.finish_overlay(PlayEnd::Cut);
+                self.overlay = Some(Playout::new(play, items));
+            }
+            PlayMode::Once | PlayMode::Repeated => {
+                flow.sender.begin_spurt();
+                self.finish_play(PlayEnd::Cut);
+                self.playout = Some(match mode {
+                    PlayMode::Repeated => Playout::repeated(play, items),
+                    _ => Playout::new(play, items),
+                });
+            }
+        }
+    }
+
+    /// Whether something is played over what the leg hears.
+    pub(super) fn has_overlay(&self) -> bool {
+        self.overlay.is_some()
+    }
+
+    /// What the leg is called.
+    pub(super) fn id(&self) -> &LegId {
+        &self.events.leg
+    }
+
+    /// The samples of a frame of its own.
+    pub(super) fn frame_samples(&self) -> usize {
+        let ms = self.flow.as_ref().map_or(USUAL_FRAME_MS, |flow| flow.agreed.frame_ms());
+        usize::from(ms) * usize::from(SAMPLES_PER_MS)
+    }
+
+    /// Lays what the peer said just now out on its track; `now` is the position that is read next.
+    pub(super) fn lay_out(&mut self, heard: &Heard, now: u64) {
+        let Some(flow) = &mut self.flow else { return };
+        let track = flow.track.get_or_insert_with(|| Box::new(Track::new()));
+        for (said, payload) in heard.packets() {
+            if let What::Audio(codec) = said.what {
+                let linear = g711::linear(codec);
+                let samples = payload.iter().map(|code| linear[usize::from(*code)]);
+                track.write((said.ssrc, said.timestamp), now, samples);
+            }
+        }
+    }
+
+    /// Adds what the peer says from a position on to a mix.
+    pub(super) fn add_to(&self, position: u64, mix: &mut [i32]) {
+        if let Some(track) = self.flow.as_ref().and_then(|flow| flow.track.as_ref()) {
+            track.add(position, mix);
+        }
+    }
+
+    /// Sends what another leg's peer said just now on to this leg's peer, unless that has not
+    /// answered, is on hold or is being played something else.
+    pub(super) fn pass_on(
+        &mut self,
+        heard: &Heard,
+        buffer: &mut [u8; DATAGRAM_LEN],
+        meter: &mut Meter,
+    ) {
+        let hears = |flow: &&mut Flow| flow.agreed.send && flow.is_answered();
+        let Some(flow) = self.flow.as_mut().filter(hears) else { return };
+        if self.playout.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let Flow { agreed, sender, hearing, relay, .. } = flow;
+        for packet in heard.packets() {
+            if !relay.has_room(now) {
+                sender.leave_out(packet.0);
+                meter.passed(false);
+                continue;
+            }
+            let Some(ready) = relay.datagram(packet, agreed, sender, buffer, now) else { continue };
+            let datagram = &buffer[..ready.length];
+            let left = self.sockets.rtp.send_to(datagram, hearing.peer()).is_ok();
+            if left {
+                sender.sent(datagram.len() - rtp::HEADER_LEN);
+            }
+            meter.passed(left);
+        }
     }
 
     /// Stops this play, if it is the current one.
     pub(super) fn stop(&mut self, play: PlayId) {
         if self.playout.as_ref().is_some_and(|playout| playout.play() == play) {
             self.finish_play(PlayEnd::Cut);
+        }
+        if self.overlay.as_ref().is_some_and(|overlay| overlay.play() == play) {
+            self.finish_overlay(PlayEnd::Cut);
         }
     }
 
@@ -128,8 +203,15 @@ impl Leg {
         self.set_detector();
     }
 
-    /// Sends the frame that is due, and a report if one is. `buffer` is scratch.
-    pub(super) fn frame(&mut self, due: Due, buffer: &mut [u8; FRAME_LEN], meter: &mut Meter) {
+    /// Sends the frame that is due, and a report if one is. `buffer` is scratch; `background` is what
+    /// the leg hears mixed, if it hears anything so.
+    pub(super) fn frame(
+        &mut self,
+        due: Due,
+        background: Option<&mut [i32]>,
+        buffer: &mut [u8; DATAGRAM_LEN],
+        meter: &mut Meter,
+    ) {
         let Some(flow) = &mut self.flow else { return };
         let codec = flow.agreed.codec;
         let samples = u16::from(flow.agreed.frame_ms()) * SAMPLES_PER_MS;
@@ -145,15 +227,29 @@ impl Leg {
             filled = playout.fill(payload, codec, |mark| self.events.mark(play, mark));
             over = (filled == 0).then_some(play);
         }
-        payload[filled..].fill(codec.silence());
+        let plays = self.playout.is_some() && over.is_none();
+        let mut overlay_over = None;
+        let mut mixes = false;
+        match background {
+            Some(mix) if !plays && flow.is_answered() => {
+                mixes = true;
+                overlay_over = add_overlay(&mut self.overlay, codec, payload, mix, &self.events);
+                for (code, sum) in payload.iter_mut().zip(mix.iter()) {
+                    *code = g711::encoded(limited(*sum), codec);
+                }
+            }
+            _ => payload[filled..].fill(codec.silence()),
+        }
 
         flow.pass_over(due.skipped);
-        if flow.agreed.send {
+        if flow.relay.supplies(due.at) && !mixes && !plays && filled == 0 {
+            // The peer is sent another leg's packets as they come.
+        } else if flow.may_send(due.at) {
             let numbers = flow.sender.next(codec.payload_type(), samples, due.at);
             header.copy_from_slice(&numbers.to_bytes());
             let left = self.sockets.rtp.send_to(datagram, flow.hearing.peer()).is_ok();
             if left {
-                flow.sender.sent(samples);
+                flow.sender.sent(usize::from(samples));
             }
             let lateness = due.at.elapsed();
             flow.worst_lateness = flow.worst_lateness.max(lateness);
@@ -168,21 +264,39 @@ impl Leg {
             self.playout = None;
             self.events.finished(play, PlayEnd::Completed);
         }
+        if let Some(play) = overlay_over {
+            self.overlay = None;
+            self.events.finished(play, PlayEnd::Completed);
+        }
     }
 
     /// Reads one of its sockets, once.
-    pub(super) fn receive(&mut self, port: Port, inbox: &mut Inbox, meter: &mut Meter) {
+    pub(super) fn receive(
+        &mut self,
+        port: Port,
+        inbox: &mut Inbox,
+        heard: &mut Heard,
+        meter: &mut Meter,
+    ) {
         let Some(flow) = &mut self.flow else {
             inbox.receive(self.socket(port), |_| ());
             return;
         };
         match port {
             Port::Rtp => inbox.receive(&self.sockets.rtp, |datagram| {
-                flow.hearing.take(datagram, &flow.agreed, &self.events, meter);
+                flow.hearing.take(datagram, &flow.agreed, &self.events, heard, meter);
             }),
             Port::Rtcp => inbox.receive(&self.sockets.rtcp, |datagram| {
                 flow.reports.take(datagram, &flow.sender, meter);
             }),
+        }
+    }
+
+    /// Tells if the peer has fallen silent for longer than it may.
+    pub(super) fn look_for_silence(&mut self, longest: Duration, now: Instant) {
+        let flow = self.flow.as_mut();
+        if let Some(silent) = flow.and_then(|flow| flow.look_for_silence(longest, now)) {
+            self.events.media_lost(silent);
         }
     }
 
@@ -193,6 +307,7 @@ impl Leg {
             flow.report(&self.sockets, Instant::now(), true);
         }
         self.finish_play(PlayEnd::LegEnded);
+        self.finish_overlay(PlayEnd::LegEnded);
         for play in self.ending.0.take_lost_plays() {
             self.events.finished(play, PlayEnd::LegEnded);
         }
@@ -211,58 +326,38 @@ impl Leg {
         }
     }
 
+    fn finish_overlay(&mut self, end: PlayEnd) {
+        if let Some(overlay) = self.overlay.take() {
+            let end = if overlay.is_over() { PlayEnd::Completed } else { end };
+            self.events.finished(overlay.play(), end);
+        }
+    }
+
     fn set_detector(&mut self) {
         if let Some(flow) = &mut self.flow {
-            let by_tones = flow.agreed.telephone_event.is_none();
+            let by_tones = flow.is_answered() && flow.agreed.telephone_event.is_none();
             flow.hearing.listen_for_tones(self.keys_awaited && by_tones);
         }
     }
 }
 
-impl Flow {
-    fn new(agreed: Agreed, now: Instant) -> Self {
-        let [s0, s1, s2, s3, q0, q1, t0, t1, t2, t3, seed @ ..] = random::bytes::<18>();
-        let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
-        let timestamp = u32::from_be_bytes([t0, t1, t2, t3]);
-        Self {
-            sender: Sender::new(ssrc, u16::from_be_bytes([q0, q1]), timestamp),
-            hearing: Hearing::new(&agreed),
-            reports: Reports::new(&agreed, u64::from_be_bytes(seed), now),
-            agreed,
-            worst_lateness: Duration::ZERO,
-            skipped: None,
-        }
+/// Adds an announcement's next frame to a mix; gives the play if it is over. `scratch` takes its
+/// codes.
+fn add_overlay(
+    overlay: &mut Option<Playout>,
+    codec: Codec,
+    scratch: &mut [u8],
+    mix: &mut [i32],
+    events: &LegEvents,
+) -> Option<PlayId> {
+    let overlay = overlay.as_mut()?;
+    let play = overlay.play();
+    let filled = overlay.fill(scratch, codec, |mark| events.mark(play, mark));
+    let linear = g711::linear(codec);
+    for (sum, code) in mix.iter_mut().zip(&scratch[..filled]) {
+        *sum += i32::from(linear[usize::from(*code)]);
     }
-
-    /// Moves the timestamp over slots that the shard left out since the last frame.
-    fn pass_over(&mut self, skipped: u64) {
-        let slots = skipped - self.skipped.replace(skipped).unwrap_or(skipped);
-        if slots > 0 {
-            let samples = slots.saturating_mul(wheel::SLOT_MS * u64::from(SAMPLES_PER_MS));
-            // Modulo 2^32, as timestamps are.
-            self.sender.pass(samples as u32);
-        }
-    }
-
-    fn report(&mut self, sockets: &LegSockets, now: Instant, bye: bool) {
-        self.reports.send(&sockets.rtcp, &self.sender, self.hearing.reception(), now, bye);
-    }
-
-    fn figures(&mut self) -> MediaFigures {
-        let foreign_packets = self.hearing.foreign() + self.reports.foreign();
-        let reception = self.hearing.reception();
-        let peer = self.reports.peer();
-        MediaFigures {
-            sent_packets: self.sender.packets(),
-            received_packets: reception.received(),
-            lost_packets: reception.lost(),
-            foreign_packets,
-            jitter_ms: reception.jitter() as f32 / f32::from(SAMPLES_PER_MS),
-            reported_loss: peer.loss,
-            round_trip_ms: peer.round_trip_ms,
-            worst_lateness_ms: self.worst_lateness.as_secs_f32() * 1_000.0,
-        }
-    }
+    (filled == 0).then_some(play)
 }
 
 /// What remains of a leg that ended by itself.

@@ -51,6 +51,11 @@ impl Meter {
         self.worst_lateness = self.worst_lateness.max(lateness);
     }
 
+    /// A packet of another leg was passed on, or the system would not take it.
+    pub(super) fn passed(&mut self, left: bool) {
+        if left { self.sent += 1 } else { self.unsent += 1 }
+    }
+
     pub(super) fn received(&mut self) {
         self.received += 1;
     }

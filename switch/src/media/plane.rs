@@ -11,15 +11,17 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use yunling_switch_contract::{EventSink, LegId, Owner};
+use yunling_switch_contract::{EventSink, LegId, Owner, Recording, RecordingId};
 
 use super::events::LegEvents;
 use super::handle::{Command, Ending, LegKey, Life, ShardLink};
+use super::homes::Homes;
 use super::leg::Leg;
 use super::ports::{PortLease, PortPool};
 use super::shard::{Poll, Shard};
 use super::socket::LegSockets;
 use super::{MediaConfig, MediaLeg};
+use crate::recording::{Recorder, RecorderLink};
 
 /// Commands that may wait for one shard. A shard empties its queue at each wake-up.
 pub(super) const COMMAND_QUEUE: usize = 8_192;
@@ -39,6 +41,9 @@ pub(crate) struct MediaPlane {
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop: Arc<AtomicBool>,
     next_key: AtomicU64,
+    /// Where the open legs of an owner sit: together, for they may hear one another.
+    homes: Arc<Homes>,
+    recorder: Mutex<Option<Recorder>>,
 }
 
 impl MediaPlane {
@@ -66,6 +71,8 @@ impl MediaPlane {
         UdpSocket::bind((config.address, 0))
             .map_err(|source| MediaStartError::Address { address: config.address, source })?;
 
+        let recorder = Recorder::start(Arc::clone(&sink)).map_err(MediaStartError::Shard)?;
+        let link = recorder.link();
         let mut plane = Self {
             config: config.clone(),
             ports: Arc::new(Mutex::new(ports)),
@@ -74,40 +81,39 @@ impl MediaPlane {
             threads: Mutex::new(Vec::new()),
             stop: Arc::new(AtomicBool::new(false)),
             next_key: AtomicU64::new(0),
+            homes: Arc::default(),
+            recorder: Mutex::new(Some(recorder)),
         };
         for number in 0..shard_count(config.shards) {
-            plane.start_shard(number).map_err(MediaStartError::Shard)?;
+            plane.start_shard(number, link.clone()).map_err(MediaStartError::Shard)?;
         }
         Ok(plane)
     }
 
-    fn start_shard(&mut self, number: usize) -> io::Result<()> {
+    fn start_shard(&mut self, number: usize, recorder: RecorderLink) -> io::Result<()> {
         let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
         let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
         let link =
             ShardLink { commands, wake: Arc::new(wake), legs: Arc::new(AtomicUsize::new(0)) };
         let poll = Poll::new(Arc::clone(&link.wake))?;
         let (legs, stop) = (Arc::clone(&link.legs), Arc::clone(&self.stop));
+        let silence = self.config.silence;
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || Shard::new(number, queue, poll, legs, stop).run())?;
+            .spawn(move || Shard::new(number, queue, poll, legs, stop, recorder, silence).run())?;
         self.threads.get_mut().push(thread);
         self.shards.push(link);
         Ok(())
     }
 
-    /// Opens a leg: binds a port pair and hands it to the shard with the fewest legs. Nothing is
-    /// sent before [`MediaLeg::connect`], and what arrives is thrown away.
+    /// Opens a leg: binds a port pair and hands it to its owner's shard, or the one with the fewest
+    /// legs. Nothing is sent before [`MediaLeg::connect`], and what arrives is thrown away.
     ///
     /// # Errors
     /// See [`NoPorts`].
     pub(crate) fn open(&self, leg: LegId, owner: Owner) -> Result<MediaLeg, NoPorts> {
-        let shard = self
-            .shards
-            .iter()
-            .filter(|shard| !shard.commands.is_closed())
-            .min_by_key(|shard| shard.legs.load(Ordering::Relaxed))
-            .ok_or(NoPorts::Stopped)?;
+        let home = self.homes.settle(owner, || self.freest()).ok_or(NoPorts::Stopped)?;
+        let shard = &self.shards[home.shard()];
         let sockets = self.bind()?;
         let local = SocketAddr::new(self.config.advertised, sockets.port());
         let key = LegKey(self.next_key.fetch_add(1, Ordering::Relaxed));
@@ -119,7 +125,31 @@ impl MediaPlane {
             shard.legs.fetch_sub(1, Ordering::Relaxed);
             return Err(NoPorts::Stalled);
         }
-        Ok(MediaLeg::new(key, shard.clone(), life, local))
+        Ok(MediaLeg::new(key, shard.clone(), life, local, home))
+    }
+
+    /// The shard with the fewest legs among those that run.
+    fn freest(&self) -> Option<usize> {
+        let running = |number: &usize| !self.shards[*number].commands.is_closed();
+        (0..self.shards.len())
+            .filter(running)
+            .min_by_key(|number| self.shards[*number].legs.load(Ordering::Relaxed))
+    }
+
+    /// Begins a recording, or changes whom one takes down. False if the shard's queue is full or the
+    /// plane is stopped: nothing was begun then.
+    pub(crate) fn record(&self, recording: Recording) -> bool {
+        let Some(home) = self.homes.settle(recording.owner, || self.freest()) else { return false };
+        self.shards[home.shard()].send(Command::Record(Box::new(recording), home))
+    }
+
+    /// Ends a recording, if it runs.
+    pub(crate) fn stop_recording(&self, owner: Owner, id: RecordingId) {
+        if let Some(shard) = self.homes.shard_of(owner)
+            && !self.shards[shard].send(Command::StopRecording(id))
+        {
+            tracing::error!(?id, "a recording runs on until its legs end: its shard is too busy");
+        }
     }
 
     /// A bound pair from the pool. Ports that another process holds are put back and passed over.
@@ -152,6 +182,9 @@ impl MediaPlane {
             if thread.join().is_err() {
                 tracing::error!("a media thread had panicked");
             }
+        }
+        if let Some(recorder) = self.recorder.lock().take() {
+            recorder.close();
         }
     }
 }

@@ -12,12 +12,24 @@ pub(super) struct Playout {
     index: usize,
     /// Samples of it that were handed out.
     taken: u64,
+    /// It begins anew at its end.
+    repeats: bool,
 }
 
 impl Playout {
     /// A play at its beginning.
     pub(super) fn new(play: PlayId, items: Vec<PlayItem>) -> Self {
-        Self { play, items, index: 0, taken: 0 }
+        Self { play, items, index: 0, taken: 0, repeats: false }
+    }
+
+    /// The same again and again; one without a sample is over all the same.
+    pub(super) fn repeated(play: PlayId, items: Vec<PlayItem>) -> Self {
+        let sounds = items.iter().any(|item| match item {
+            PlayItem::Prompt(prompt) => prompt.duration_ms() > 0,
+            PlayItem::Silence { ms } => *ms > 0,
+            PlayItem::Mark(_) => false,
+        });
+        Self { repeats: sounds, ..Self::new(play, items) }
     }
 
     /// Its name.
@@ -73,6 +85,9 @@ impl Playout {
             if self.taken >= length {
                 self.index += 1;
                 self.taken = 0;
+                if self.repeats && self.is_over() {
+                    self.index = 0;
+                }
             }
         }
         filled
@@ -144,6 +159,21 @@ mod tests {
             assert_eq!(play(items, 160), (vec![], vec![]));
         }
         assert_eq!(play(vec![PlayItem::Mark(7)], 160), (vec![], vec![(7, 0)]));
+    }
+
+    #[test]
+    fn a_repeated_play_has_no_seam_and_no_end() {
+        let mut playout = Playout::repeated(PlayId(1), vec![prompt(&[1, 2, 3]), PlayItem::Mark(4)]);
+        let mut marks = 0;
+        let mut frame = [0; 5];
+        assert_eq!(playout.fill(&mut frame, Codec::Pcma, |_| marks += 1), 5);
+        assert_eq!((frame, marks), ([1, 2, 3, 1, 2], 1));
+        assert!(!playout.is_over());
+        for items in [vec![], vec![PlayItem::Mark(1)], vec![PlayItem::Silence { ms: 0 }]] {
+            let mut nothing = Playout::repeated(PlayId(1), items);
+            assert_eq!(nothing.fill(&mut frame, Codec::Pcma, |_| ()), 0);
+            assert!(nothing.is_over());
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Reports {
     /// The peer's last sender report and when it came.
     sender_report: Option<(u32, Instant)>,
     peer: PeerView,
+    /// Packets of the peer's.
+    taken: u64,
     foreign: u64,
 }
 
@@ -44,6 +46,7 @@ impl Reports {
             due: now + Duration::from_millis(first_ms),
             sender_report: None,
             peer: PeerView::default(),
+            taken: 0,
             foreign: 0,
         }
     }
@@ -108,6 +111,7 @@ impl Reports {
         if source == Source::Candidate {
             self.latch.hold(datagram.from);
         }
+        self.taken += 1;
         if let Some(sender_report) = heard.sender_report {
             self.sender_report = Some((sender_report, Instant::now()));
         }
@@ -120,6 +124,11 @@ impl Reports {
     /// What the peer last said of our stream.
     pub(super) fn peer(&self) -> PeerView {
         self.peer
+    }
+
+    /// Packets of the peer's.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Packets from somebody else.

@@ -1,4 +1,5 @@
 //! A shard's thread: it waits for a slot or a command, reads what came, and sends what is due.
+//! Long because the loop and the one owner of a shard's legs belong together.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,12 +13,18 @@ use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::sync::mpsc;
+use yunling_switch_contract::{LegId, RecordingId};
 
 use super::handle::{Command, LegKey};
-use super::leg::{Due, EndedLeg, FRAME_LEN, Leg};
+use super::heard::Heard;
+use super::leg::{Due, EndedLeg, Leg, SAMPLES_PER_MS};
 use super::meter::Meter;
+use super::relay::DATAGRAM_LEN;
 use super::socket::{Inbox, Port};
+use super::takes::{FRAME, Takes};
+use super::ties::Ties;
 use super::wheel::{SLOT_MS, Wheel};
+use crate::recording::RecorderLink;
 
 /// The most slots that a shard with legs sleeps through: sockets are read at least so often.
 const SLEEP_SLOTS: u64 = 5;
@@ -25,6 +32,11 @@ const SLEEP_SLOTS: u64 = 5;
 /// A shard that is further behind than this does not catch up, for a burst of so many packets
 /// would only overflow the receivers' buffers.
 const MOST_BEHIND: Duration = Duration::from_millis(200);
+
+/// How long packets that are passed on may wait for their fellows. Each look at the sockets costs
+/// more than a packet does, and one that comes back through two bridges is still here within a
+/// millisecond.
+const PASSING_PAUSE: Duration = Duration::from_micros(400);
 
 /// Commands carried out between two looks at the slots.
 const COMMANDS_AT_ONCE: usize = 256;
@@ -52,7 +64,16 @@ pub(super) struct Shard {
     /// Empty between slots; keeps its memory.
     due: Vec<u32>,
     inbox: Inbox,
-    frame: Box<[u8; FRAME_LEN]>,
+    frame: Box<[u8; DATAGRAM_LEN]>,
+    /// What one leg's peer said just now.
+    heard: Heard,
+    /// Who hears whom.
+    ties: Ties,
+    /// What one leg hears mixed; keeps its memory.
+    mix: Vec<i32>,
+    takes: Takes,
+    /// How long a peer may be silent; zero: for ever.
+    silence: Duration,
     meter: Meter,
 }
 
@@ -109,6 +130,8 @@ impl Shard {
         poll: Poll,
         legs: Arc<AtomicUsize>,
         stop: Arc<AtomicBool>,
+        recorder: RecorderLink,
+        silence: Duration,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -124,7 +147,12 @@ impl Shard {
             schedule: Schedule { start: now, next: 0, skipped: 0 },
             due: Vec::new(),
             inbox: Inbox::new(),
-            frame: Box::new([0; FRAME_LEN]),
+            frame: Box::new([0; DATAGRAM_LEN]),
+            heard: Heard::default(),
+            ties: Ties::default(),
+            mix: Vec::new(),
+            takes: Takes::new(recorder),
+            silence,
             meter: Meter::new(number, now),
         }
     }
@@ -142,7 +170,9 @@ impl Shard {
         for seat in self.by_key.values().copied().collect::<Vec<_>>() {
             self.end(seat);
         }
+        self.takes.end_all();
         self.legs.store(0, Ordering::Relaxed);
+        self.takes.drain();
     }
 
     fn serve(&mut self) {
@@ -157,6 +187,7 @@ impl Shard {
             let now = Instant::now();
             if self.meter.is_due(now) {
                 self.sweep();
+                self.look_for_silence(now);
                 self.meter.publish(now, self.by_key.len());
             }
         }
@@ -164,13 +195,20 @@ impl Shard {
 
     /// Until a leg is due, the sockets are to be read, or a command comes.
     fn sleep(&mut self) {
-        if self.by_key.is_empty() {
+        // A recording that has ended may still wait for room with the recorder.
+        if self.by_key.is_empty() && self.takes.is_empty() {
             self.meter.publish(Instant::now(), 0);
             self.poll.sleep(None);
+            // Nothing was due meanwhile, so nothing is behind.
+            self.schedule.start = Instant::now();
+            self.schedule.next = 0;
             return;
         }
         let slot = self.wheel.busy(self.schedule.next, SLEEP_SLOTS);
-        let wait = self.schedule.due(slot).saturating_duration_since(Instant::now());
+        let mut wait = self.schedule.due(slot).saturating_duration_since(Instant::now());
+        if self.ties.passes() {
+            wait = wait.min(PASSING_PAUSE);
+        }
         if !wait.is_zero() {
             self.poll.sleep(Some(wait));
         }
@@ -200,15 +238,36 @@ impl Shard {
                     self.wheel.spread(seat, self.schedule.next, period);
                 }
             }
-            Command::Play(key, play, items) => {
+            Command::Hear(key, others) => {
+                let mut leg = None;
+                if self.attempt(key, |heard_by| leg = Some(heard_by.id().clone())).is_some()
+                    && let Some(leg) = leg
+                {
+                    self.ties.hear(leg, others);
+                }
+            }
+            Command::Play(key, play, items, mode) => {
                 if let Some(ended) = self.ended(key) {
                     ended.play(play);
                 } else {
-                    self.attempt(key, |leg| leg.play(play, items));
+                    let seat = self.attempt(key, |leg| leg.play(play, items, mode));
+                    self.settle_overlay(seat);
                 }
             }
             Command::Stop(key, play) => {
-                self.attempt(key, |leg| leg.stop(play));
+                let seat = self.attempt(key, |leg| leg.stop(play));
+                self.settle_overlay(seat);
+            }
+            Command::Record(recording, home) => {
+                // Whom it took down until now is heard until now.
+                self.catch_up(recording.id);
+                self.takes.begin(*recording, home, position(self.schedule.next));
+                self.settle_takes();
+            }
+            Command::StopRecording(id) => {
+                self.catch_up(id);
+                self.takes.end(id);
+                self.settle_takes();
             }
             Command::AwaitKeys(key, on) => {
                 self.attempt(key, |leg| leg.await_keys(on));
@@ -223,15 +282,15 @@ impl Shard {
     }
 
     fn open(&mut self, leg: Box<Leg>) {
-        if self.by_key.is_empty() {
-            self.schedule.start = Instant::now();
-            self.schedule.next = 0;
-        }
         let seat = self.free.pop().unwrap_or_else(|| {
             self.seats.push(None);
             u32::try_from(self.seats.len() - 1).expect("there are fewer legs than ports")
         });
         self.by_key.insert(leg.key(), seat);
+        self.ties.seat(leg.id().clone(), seat);
+        if !self.takes.are_over() {
+            self.settle_takes();
+        }
         let watched = self.poll.watch(seat, &leg);
         self.seats[seat as usize] = Some(Seat::Live(leg));
         if let Err(error) = watched {
@@ -247,16 +306,92 @@ impl Shard {
             let count = self.poll.poll_sockets();
             for index in 0..count {
                 let (seat, port) = from_token(self.poll.ready[index].data());
+                let passed = !self.ties.passed_to(seat).is_empty();
+                self.heard.begin(passed || self.ties.is_tracked(seat));
                 let sound = guarded(&mut self.seats, seat, |leg| {
-                    leg.receive(port, &mut self.inbox, &mut self.meter);
+                    leg.receive(port, &mut self.inbox, &mut self.heard, &mut self.meter);
                 });
                 if !sound {
                     self.end(seat);
+                } else if !self.heard.is_empty() {
+                    self.hand_on(seat);
                 }
             }
             if count < READY_AT_ONCE {
                 break;
             }
+        }
+    }
+
+    /// What a leg's peer has just said goes to those who hear it.
+    fn hand_on(&mut self, seat: u32) {
+        if self.ties.is_tracked(seat) {
+            let position = position(self.schedule.next);
+            let sound = guarded(&mut self.seats, seat, |leg| leg.lay_out(&self.heard, position));
+            if !sound {
+                self.end(seat);
+                return;
+            }
+        }
+        for at in 0..self.ties.passed_to(seat).len() {
+            let listener = self.ties.passed_to(seat)[at];
+            let sound = guarded(&mut self.seats, listener, |leg| {
+                leg.pass_on(&self.heard, &mut self.frame, &mut self.meter);
+            });
+            if !sound {
+                self.end(listener);
+                break;
+            }
+        }
+    }
+
+    /// Mixes what a leg hears of others in the frame that is due; false if it hears nothing so.
+    fn mix(&mut self, seat: u32, slot: u64) -> bool {
+        let sources = self.ties.mixed_for(seat);
+        let Some(Some(Seat::Live(leg))) = self.seats.get(seat as usize) else { return false };
+        if sources.is_empty() && !leg.has_overlay() {
+            return false;
+        }
+        self.mix.clear();
+        self.mix.resize(leg.frame_samples(), 0);
+        // Tracks are laid out so far ahead that 20 ms can be read at the present. A longer frame
+        // ends there too and begins earlier, or its end would be silent.
+        let ahead = self.mix.len().saturating_sub(FRAME) as u64;
+        let from = position(slot).saturating_sub(ahead);
+        for source in sources {
+            if let Some(Some(Seat::Live(leg))) = self.seats.get(*source as usize) {
+                leg.add_to(from, &mut self.mix);
+            }
+        }
+        true
+    }
+
+    /// Recordings take down what is over.
+    fn take_down(&mut self) {
+        if !self.takes.is_empty() {
+            let said = said(&self.ties, &self.seats);
+            self.takes.advance(position(self.schedule.next), said);
+        }
+    }
+
+    /// A recording takes down what was said up to the present.
+    fn catch_up(&mut self, id: RecordingId) {
+        let said = said(&self.ties, &self.seats);
+        self.takes.catch_up(id, position(self.schedule.next), said);
+    }
+
+    /// After a recording, or a leg of one, has begun or ended.
+    fn settle_takes(&mut self) {
+        let ties = &self.ties;
+        self.takes.end_deserted(|leg| ties.seat_of(leg).is_some());
+        self.ties.record(self.takes.legs());
+    }
+
+    /// An announcement to a leg may have begun or ended.
+    fn settle_overlay(&mut self, seat: Option<u32>) {
+        let Some(seat) = seat else { return };
+        if let Some(Some(Seat::Live(leg))) = self.seats.get(seat as usize) {
+            self.ties.announce(seat, leg.has_overlay());
         }
     }
 
@@ -275,10 +410,15 @@ impl Shard {
             self.wheel.take(slot, &mut legs);
             for seat in legs.drain(..) {
                 let mut period = None;
+                let is_mixed = self.mix(seat, slot);
+                let background = is_mixed.then_some(&mut self.mix[..]);
                 let sound = guarded(&mut self.seats, seat, |leg| {
-                    leg.frame(due, &mut self.frame, &mut self.meter);
+                    leg.frame(due, background, &mut self.frame, &mut self.meter);
                     period = Some(leg.period());
                 });
+                if is_mixed {
+                    self.settle_overlay(Some(seat));
+                }
                 match period {
                     Some(period) => self.wheel.insert(seat, slot + period),
                     None if !sound => self.end(seat),
@@ -287,6 +427,7 @@ impl Shard {
             }
         }
         self.due = legs;
+        self.take_down();
     }
 
     /// Ends the legs whose commands were lost, and forgets those whose handle is gone.
@@ -301,6 +442,17 @@ impl Shard {
                 && ended.sweep()
             {
                 self.vacate(ended.key(), seat as u32);
+            }
+        }
+    }
+
+    fn look_for_silence(&mut self, now: Instant) {
+        if self.silence.is_zero() {
+            return;
+        }
+        for seat in self.seats.iter_mut().flatten() {
+            if let Seat::Live(leg) = seat {
+                leg.look_for_silence(self.silence, now);
             }
         }
     }
@@ -325,9 +477,18 @@ impl Shard {
 
     /// Ends a leg; its seat stays taken until its handle goes.
     fn end(&mut self, seat: u32) {
+        if let Some(Seat::Live(leg)) = &self.seats[seat as usize] {
+            // Its last words go with it.
+            let said = said(&self.ties, &self.seats);
+            self.takes.catch_up_with(leg.id(), position(self.schedule.next), said);
+        }
         match self.seats[seat as usize].take() {
             Some(Seat::Live(mut leg)) => {
                 self.wheel.remove(seat);
+                self.ties.leave(leg.id(), seat);
+                if !self.takes.are_over() {
+                    self.settle_takes();
+                }
                 if catch_unwind(AssertUnwindSafe(|| leg.end())).is_err() {
                     tracing::error!(shard = self.number, "a leg's media panicked at its end");
                 }
@@ -342,6 +503,17 @@ impl Shard {
         self.seats[seat as usize] = None;
         self.free.push(seat);
         self.legs.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Adds what legs say from a position on to a mix.
+fn said(ties: &Ties, seats: &[Option<Seat>]) -> impl Fn(&[LegId], u64, &mut [i32]) {
+    move |legs, position, mix| {
+        for seat in legs.iter().filter_map(|leg| ties.seat_of(leg)) {
+            if let Some(Some(Seat::Live(leg))) = seats.get(seat as usize) {
+                leg.add_to(position, mix);
+            }
+        }
     }
 }
 
@@ -404,6 +576,11 @@ impl Poll {
         }
         Ok(())
     }
+}
+
+/// The first sample of a slot on the shard's clock.
+fn position(slot: u64) -> u64 {
+    slot * SLOT_MS * u64::from(SAMPLES_PER_MS)
 }
 
 fn token(seat: u32, port: Port) -> u64 {

@@ -28,7 +28,7 @@ const BATCH: usize = 8;
 const DRAIN_LIMIT: usize = 1_024;
 
 /// Longer than any packet that G.711 or RTCP makes over Ethernet; what is longer is thrown away.
-const DATAGRAM_LEN: usize = 1_600;
+pub(super) const DATAGRAM_LEN: usize = 1_600;
 
 /// Which of a leg's two sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

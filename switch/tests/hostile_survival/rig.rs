@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use yunling_switch::{FloodLimits, MediaConfig, SipListen, Switch, SwitchConfig, Timers};
 use yunling_switch_contract::{
     Codec, Command, Dial, Engine, Event, EventKind, EventSink, HangUpWhy, LegId, MediaFigures,
-    Owner, Peer, Play, PlayId, PlayItem, Prompt, Transport, TrunkEvent,
+    Owner, Peer, Play, PlayId, PlayItem, PlayMode, Prompt, Transport, TrunkEvent,
 };
 
 use crate::counters;
@@ -54,7 +54,13 @@ impl Rig {
             tls: None,
             dns: None,
             flood,
-            rtp: MediaConfig { address: ip, advertised: ip, ports: first..=first + 199, shards: 1 },
+            rtp: MediaConfig {
+                address: ip,
+                advertised: ip,
+                ports: first..=first + 199,
+                silence: Duration::from_secs(30),
+                shards: 1,
+            },
             user_agent: "Yunling test".into(),
             id_key: [9; 32],
             timers: Timers::default(),
@@ -98,7 +104,7 @@ impl Rig {
         let samples = vec![0x55; play_s * 8_000];
         let prompt = Prompt::new("tone", samples.clone().into(), samples.into());
         let items = vec![PlayItem::Prompt(prompt)];
-        let play = Play { leg: leg.clone(), play: PlayId(1), items };
+        let play = Play { leg: leg.clone(), play: PlayId(1), items, mode: PlayMode::Once };
         self.switch.send(Command::Play(Box::new(play))).unwrap();
     }
 

@@ -50,7 +50,12 @@ impl Hand {
         self.respond(request, line, sdp);
     }
 
-    fn respond(&self, request: &str, line: &str, sdp: &str) {
+    /// Sends what somebody else wrote to where the last request came from.
+    pub(crate) fn send(&self, text: &str) {
+        self.socket.send_to(text.as_bytes(), self.engine.unwrap()).unwrap();
+    }
+
+    pub(crate) fn respond(&self, request: &str, line: &str, sdp: &str) {
         let response = self.response(request, line, sdp);
         self.socket.send_to(response.as_bytes(), self.engine.unwrap()).unwrap();
     }

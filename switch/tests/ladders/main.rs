@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod bridges;
 mod bursts;
 mod carrier;
 mod dialogs;
@@ -13,6 +14,7 @@ mod hang_ups;
 mod name_server;
 mod names;
 mod orphans;
+mod phone;
 mod probes;
 mod refreshes;
 mod registrations;

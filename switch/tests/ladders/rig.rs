@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use yunling_switch::{FloodLimits, MediaConfig, SipListen, Switch, SwitchConfig, Timers};
 use yunling_switch_contract::{
     Codec, Command, Credentials, Dial, DialogState, Engine, Event, EventKind, EventSink, HangUpWhy,
-    LegId, Owner, Peer, Play, PlayId, PlayItem, Prompt, Transport, TrunkEvent,
+    LegId, Owner, Peer, Play, PlayId, PlayItem, PlayMode, Prompt, Transport, TrunkEvent,
 };
 
 /// How long a test waits for something that must come.
@@ -57,6 +57,11 @@ fn line(kind: &EventKind) -> String {
         EventKind::PlayFinished { play, end } => format!("PlayFinished {} {end:?}", play.0),
         EventKind::Ended { termination, .. } => format!("Ended {termination}"),
         EventKind::Reaped { outcome } => format!("Reaped {outcome:?}"),
+        EventKind::EarlyAudio => "EarlyAudio".into(),
+        EventKind::MediaLost { .. } => "MediaLost".into(),
+        EventKind::Recorded { recording, failure, .. } => {
+            format!("Recorded {} {}", recording.0, failure.as_deref().unwrap_or("whole"))
+        }
     }
 }
 
@@ -91,7 +96,13 @@ pub(crate) fn config() -> SwitchConfig {
         tls: None,
         dns: None,
         flood: FloodLimits::default(),
-        rtp: MediaConfig { address: ip, advertised: ip, ports: 30_000..=33_999, shards: 1 },
+        rtp: MediaConfig {
+            address: ip,
+            advertised: ip,
+            ports: 30_000..=33_999,
+            silence: Duration::from_secs(30),
+            shards: 1,
+        },
         user_agent: "Yunling test".into(),
         id_key: [9; 32],
         timers: timers(),
@@ -149,7 +160,7 @@ impl Rig {
         let samples = vec![0x55; usize::try_from(ms * 8).unwrap()];
         let prompt = Prompt::new("tone", samples.clone().into(), samples.into());
         let items = vec![PlayItem::Prompt(prompt), PlayItem::Mark(1)];
-        let play = Play { leg: self.leg.clone(), play: PlayId(play), items };
+        let play = Play { leg: self.leg.clone(), play: PlayId(play), items, mode: PlayMode::Once };
         self.switch.send(Command::Play(Box::new(play))).unwrap();
     }
 

@@ -12,6 +12,7 @@ mod far_wakes;
 mod on_postgres;
 mod on_sqlite;
 mod poll_tick;
+mod recordings;
 mod retention;
 mod schedule;
 mod sweep;
@@ -27,6 +28,7 @@ use yunling_store::StoreError;
 
 use dead_endpoints::DeadEndpoints;
 pub(crate) use desk::Desk;
+use recordings::Recordings;
 use retention::Retention;
 use sweep::Sweep;
 use wake_delivery::WakeDelivery;
@@ -59,9 +61,11 @@ impl Jobs {
         tasks.spawn(worker::work::<WakeDelivery>(desk.clone(), stopping.clone()));
         tasks.spawn(worker::work::<Sweep>(desk.clone(), stopping.clone()));
         tasks.spawn(worker::work::<Retention>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<Recordings>(desk.clone(), stopping.clone()));
         tasks.spawn(worker::work::<DeadEndpoints>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<Sweep>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<Retention>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<Recordings>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<DeadEndpoints>(desk.clone(), stopping.clone()));
         tasks.spawn(far_wakes::store(desk, far, stopping.clone()));
         Ok(Self { stopping, tasks })

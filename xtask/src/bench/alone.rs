@@ -14,7 +14,7 @@ use super::usage::{Spent, Usage};
 use super::{Length, Tools};
 
 /// Where the engine's sockets are bound.
-const ENGINE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 77, 1));
+pub(super) const ENGINE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 77, 1));
 /// How long a callee rings, as in callee.xml.
 pub(super) const RING_S: f64 = 0.3;
 /// The share of packets in time below which a rate is not clean.

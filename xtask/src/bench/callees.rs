@@ -17,11 +17,30 @@ const MEDIA: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 77, 3));
 /// How long sipp may take for the last answers.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// The media tool, and what sipp needs to be started.
+/// What the media of a side does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    /// Measures what comes and sends it back.
+    Echo,
+    /// Speaks by itself, and measures how what it said comes back.
+    Talker,
+}
+
+/// One side of the calls: the media tool, and what sipp needs to be started.
 pub(super) struct Callees<'a> {
     tools: &'a Tools,
+    /// Tells its files from those of another side.
+    name: &'static str,
+    codec: Codec,
     media: Program,
     pub(super) media_at: SocketAddr,
+}
+
+/// A side's codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codec {
+    Pcma,
+    Pcmu,
 }
 
 /// Callees that answer.
@@ -44,11 +63,25 @@ pub(super) struct Seen {
 impl<'a> Callees<'a> {
     /// Starts the media tool.
     pub(super) fn start(tools: &'a Tools) -> Result<Self> {
+        Self::side(tools, "callee", Media::Echo)
+    }
+
+    /// The same for a side of this name.
+    pub(super) fn side(tools: &'a Tools, name: &'static str, media: Media) -> Result<Self> {
         let media_at = free_udp(MEDIA)?;
-        let arguments = ["callee".to_owned(), "--listen".into(), media_at.to_string()];
-        let log = tools.out.join("callee.log");
+        let program = match media {
+            Media::Echo => "callee",
+            Media::Talker => "talker",
+        };
+        let arguments = [program.to_owned(), "--listen".into(), media_at.to_string()];
+        let log = tools.out.join(format!("{name}.log"));
         let media = Program::ready("the media tool", &tools.bench, arguments, &log)?;
-        Ok(Self { tools, media, media_at })
+        Ok(Self { tools, name, codec: Codec::Pcma, media, media_at })
+    }
+
+    /// What it speaks from now on.
+    pub(super) fn speaks(&mut self, codec: Codec) {
+        self.codec = codec;
     }
 
     /// Begins to answer, at most so many calls.
@@ -56,10 +89,10 @@ impl<'a> Callees<'a> {
         self.media.tell("forget")?;
         let at = free_udp(SIGNALLING)?;
         let folder = &self.tools.out;
-        let scenario = folder.join("callee.xml");
+        let scenario = folder.join(format!("{}.xml", self.name));
         std::fs::write(&scenario, include_str!("callee.xml"))
             .with_context(|| format!("cannot write {}", scenario.display()))?;
-        let statistics = folder.join("sipp.csv");
+        let statistics = folder.join(format!("{}.csv", self.name));
         // Absent is no fault.
         let _ = std::fs::remove_file(&statistics);
         let sipp = crate::provision::find("sipp").context("`sipp` is not there")?;
@@ -77,6 +110,13 @@ impl<'a> Callees<'a> {
             "-key".into(),
             "hear_port".into(),
             self.media_at.port().to_string(),
+            "-key".into(),
+            "codec".into(),
+            match self.codec {
+                Codec::Pcma => "8",
+                Codec::Pcmu => "0",
+            }
+            .into(),
             "-m".into(),
             calls.to_string(),
             "-l".into(),
@@ -91,7 +131,12 @@ impl<'a> Callees<'a> {
             "-nd".into(),
             "-nostdin".into(),
         ];
-        let mut sipp = Program::start("sipp", &sipp, arguments, &folder.join("sipp.log"))?;
+        let mut sipp = Program::start(
+            "sipp",
+            &sipp,
+            arguments,
+            &folder.join(format!("{}_sipp.log", self.name)),
+        )?;
         bound(at, &mut sipp)?;
         Ok(Answering { sipp, statistics, at })
     }
@@ -99,6 +144,11 @@ impl<'a> Callees<'a> {
     /// Begins a measurement of the packets.
     pub(super) fn reset(&mut self) -> Result<()> {
         self.media.tell("reset")
+    }
+
+    /// An order to the talker.
+    pub(super) fn tell(&mut self, order: &str) -> Result<()> {
+        self.media.tell(order)
     }
 
     /// Whether a packet goes back for each that comes.

@@ -38,7 +38,8 @@ pub(super) struct Captchas {
 
 impl Captchas {
     pub(super) fn run(self, workspace: &Workspace) -> Result<()> {
-        let tools = super::build(workspace, self.no_build)?;
+        let packages: &[&str] = if self.no_build { &[] } else { &["yunling", "yunling-bench"] };
+        let tools = Tools::build(workspace, packages)?;
         let captchas = if self.quick { 100 } else { 1_000 };
         let batch = if self.quick { self.batch.min(10_000) } else { self.batch };
         let mut seen = Vec::new();

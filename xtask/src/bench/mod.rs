@@ -2,6 +2,7 @@
 //! measured and how is told in docs/BENCHMARKS.md.
 
 mod alone;
+mod bridge;
 mod callees;
 mod captcha;
 mod child;
@@ -41,6 +42,8 @@ pub(crate) struct Bench {
 enum Subject {
     /// Notices: their cost, their rate, the evenness of their packets
     Notices(Notices),
+    /// Conversations: the cost of bridges, recordings and mixes, the way of a packet through them
+    Bridge(bridge::Bridges),
     /// Captchas: from request to INVITE, alone and beside a batch at full speed
     Captcha(captcha::Captchas),
 }
@@ -89,10 +92,32 @@ struct Tools {
     out: PathBuf,
 }
 
+impl Tools {
+    /// Builds these packages; what was built before serves for the others.
+    fn build(workspace: &Workspace, packages: &[&str]) -> Result<Self> {
+        if !packages.is_empty() {
+            workspace.claim_target_dir()?;
+        }
+        for package in packages {
+            run(workspace.cargo("build").args(["--release", "--package", package]))?;
+        }
+        let yunling = workspace.binary("release");
+        let tools = Self {
+            bench: yunling.with_file_name("yunling-bench"),
+            yunling,
+            out: workspace.target_dir().join("bench"),
+        };
+        std::fs::create_dir_all(&tools.out)
+            .with_context(|| format!("cannot make {}", tools.out.display()))?;
+        Ok(tools)
+    }
+}
+
 impl Bench {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         match self.subject {
             Subject::Notices(notices) => notices.run(workspace),
+            Subject::Bridge(bridges) => bridges.run(workspace),
             Subject::Captcha(captchas) => captchas.run(workspace),
         }
     }
@@ -103,18 +128,11 @@ impl Notices {
         let parts = self.parts()?;
         provision::ensure(provision::BUILD)?;
         provision::ensure(provision::BENCH)?;
-        let tools = build(workspace, self.no_build)?;
-        let (mut rows, outcome) = {
-            let mut rows = Vec::new();
-            let outcome = self.measure(&tools, &parts, &mut rows);
-            (rows, outcome)
-        };
-        rows.sort_by_key(Row::part);
-        let file = tools.out.join("notices.json");
-        let text = serde_json::to_string_pretty(&table::document(&rows, &machine()))?;
-        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        print!("\n{}", table::render(&rows));
-        println!("\nall that was seen: {}", file.display());
+        let packages: &[&str] = if self.no_build { &[] } else { &["yunling", "yunling-bench"] };
+        let tools = Tools::build(workspace, packages)?;
+        let mut rows = Vec::new();
+        let outcome = self.measure(&tools, &parts, &mut rows);
+        finish(&tools, "notices", rows)?;
         outcome
     }
 
@@ -200,23 +218,15 @@ impl Notices {
     }
 }
 
-/// Builds a release of what is measured and of what measures.
-fn build(workspace: &Workspace, no_build: bool) -> Result<Tools> {
-    if !no_build {
-        workspace.claim_target_dir()?;
-        for package in ["yunling", "yunling-bench"] {
-            run(workspace.cargo("build").args(["--release", "--package", package]))?;
-        }
-    }
-    let yunling = workspace.binary("release");
-    let tools = Tools {
-        bench: yunling.with_file_name("yunling-bench"),
-        yunling,
-        out: workspace.target_dir().join("bench"),
-    };
-    std::fs::create_dir_all(&tools.out)
-        .with_context(|| format!("cannot make {}", tools.out.display()))?;
-    Ok(tools)
+/// Writes down what was seen, and prints the table.
+fn finish(tools: &Tools, subject: &str, mut rows: Vec<Row>) -> Result<()> {
+    rows.sort_by_key(Row::part);
+    let file = tools.out.join(format!("{subject}.json"));
+    let text = serde_json::to_string_pretty(&table::document(&rows, &machine()))?;
+    std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    print!("\n{}", table::render(&rows));
+    println!("\nall that was seen: {}", file.display());
+    Ok(())
 }
 
 fn say(what: &str) {

@@ -27,13 +27,14 @@ impl Peer {
         let _ = std::fs::remove_dir_all(&folder);
         run(Command::new("cp").arg("-R").arg(from).arg(&folder))?;
         run(Command::new("chmod").args(["-R", "u+w"]).arg(&folder))?;
-        run(Command::new("cc").current_dir(&folder).args([
-            "-O2",
-            "-w",
-            "-o",
-            "rtpsink",
-            "rtpsink.c",
-        ]))?;
+        for tool in ["rtpsink", "rtpgen"] {
+            let source = format!("{tool}.c");
+            // A folder for notices alone needs no generator.
+            if folder.join(&source).exists() {
+                let arguments = ["-O2", "-w", "-o", tool, &source];
+                run(Command::new("cc").current_dir(&folder).args(arguments))?;
+            }
+        }
         let output = Command::new("bash")
             .current_dir(&folder)
             .args(["asterisk.sh", "start"])
@@ -74,6 +75,28 @@ impl Peer {
         Row::new('c', "the peer, 1 s prompt: clean notices per second", rate, tried)
     }
 
+    /// What conversations cost it, and how long a packet takes through it twice.
+    pub(super) fn bridged(&self, conversations: u32, recorded: Recorded) -> Result<Bridged> {
+        let (name, extension) = match recorded {
+            Recorded::No => ("bridge", "plain"),
+            Recorded::Yes => ("record", "rec"),
+        };
+        let output = Command::new("bash")
+            .current_dir(&self.folder)
+            .args(["bridge2.sh", name, "20", &conversations.to_string(), "8", &self.pid])
+            .env("EXT", extension)
+            .stderr(Stdio::null())
+            .output()
+            .context("cannot start the peer's script")?;
+        let seen = report(&output.stdout)?;
+        eprintln!("  the peer: {seen}");
+        let figure = |value: &Value| value.as_f64().context("the peer's report lacks a figure");
+        Ok(Bridged {
+            percent_per_100: figure(&seen["cpu_pct_per_100_calls"])?,
+            round_trip_p99_ms: figure(&seen["gen"]["p99"])?,
+        })
+    }
+
     fn notices(&self, name: &str, load: Load) -> Result<Value> {
         let prompt = format!("{:.0}", load.prompt_s);
         let (per_s, calls) = (load.per_s.to_string(), load.calls.to_string());
@@ -87,11 +110,32 @@ impl Peer {
             .stderr(Stdio::null())
             .output()
             .context("cannot start the peer's script")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let line = text.lines().rev().find(|line| line.starts_with('{'));
-        serde_json::from_str(line.unwrap_or_default())
-            .with_context(|| format!("the peer's script printed no report, but {text:?}"))
+        report(&output.stdout)
     }
+}
+
+/// The last line of JSON that a script printed.
+fn report(output: &[u8]) -> Result<Value> {
+    let text = String::from_utf8_lossy(output);
+    let line = text.lines().rev().find(|line| line.starts_with('{'));
+    serde_json::from_str(line.unwrap_or_default())
+        .with_context(|| format!("the peer's script printed no report, but {text:?}"))
+}
+
+/// Whether conversations are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    No,
+    Yes,
+}
+
+/// A peer's bridges.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bridged {
+    /// Share of a core for 100 conversations.
+    pub(super) percent_per_100: f64,
+    /// 99 % of the packets were not longer on their way.
+    pub(super) round_trip_p99_ms: f64,
 }
 
 impl Drop for Peer {

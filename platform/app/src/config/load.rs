@@ -1,6 +1,6 @@
 //! Reading `yunling.yaml`: text → settings whose paths are whole and whose numbers are possible.
 
-use super::{Settings, SipListen, SipTransport};
+use super::{Settings, SipListen, SipTransport, recordings};
 use crate::yaml::{self, FieldPath, FileError, Parsed};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,12 @@ impl Settings {
         if let Some(packs) = &mut settings.speech.packs {
             *packs = from_folder(folder, packs);
         }
+        let recordings = settings.recordings.folder.take();
+        settings.recordings.folder = Some(match recordings {
+            Some(given) => from_folder(folder, &given),
+            None => settings.data_dir.join(recordings::FOLDER),
+        });
+        settings.recordings.place(folder);
         if let Some(tls) = &mut settings.sip.tls {
             for file in [&mut tls.certificate, &mut tls.key] {
                 *file = from_folder(folder, file);
@@ -69,6 +75,9 @@ impl Settings {
             let (key, problem) = problem;
             return Some((field("telemetry", key), problem));
         }
+        if let Some((key, problem)) = self.recordings.impossible() {
+            return Some((field("recordings", key), problem));
+        }
         let flood = self.sip.flood;
         let limits = [("per_source_per_s", flood.per_source_per_s), ("burst", flood.burst)];
         if let Some((key, found)) =
@@ -77,7 +86,8 @@ impl Settings {
             let problem = format!("expected 1 to 1000000, found {found}");
             return Some((field("sip", "flood").key(key), problem));
         }
-        let numbers: [(&str, &str, u64, u64, u64); 22] = [
+        let numbers: [(&str, &str, u64, u64, u64); 26] = [
+            ("rtp", "silence_s", self.rtp.silence_s.into(), 2, 3_600),
             ("callbacks", "max_in_flight", self.callbacks.max_in_flight.into(), 1, 100_000),
             (
                 "callbacks",
@@ -103,6 +113,9 @@ impl Settings {
             ("speech", "media_cache_mib", self.speech.media_cache_mib.into(), 1, 1 << 20),
             ("media", "max_upload_mib", self.media.max_upload_mib.into(), 1, 1_024),
             ("media", "max_length_s", self.media.max_length_s.into(), 1, 3_600),
+            ("recordings", "keep_days", self.recordings.keep_days.into(), 1, 36_500),
+            ("recordings", "link_s", self.recordings.link_s.into(), 60, 315_360_000),
+            ("recordings", "min_free_mib", self.recordings.min_free_mib.into(), 0, 1 << 30),
             ("sip_trace", "ring_mib", self.sip_trace.ring_mib.into(), 0, 1 << 16),
             ("sip_trace", "sample_percent", self.sip_trace.sample_percent.into(), 0, 100),
             ("sip_trace", "keep_days", self.sip_trace.keep_days.into(), 1, 3_650),

@@ -6,12 +6,14 @@ mod address;
 mod calls;
 mod load;
 mod media;
+mod recordings;
 mod sip_trace;
 mod telemetry;
 
 pub use address::{Cidr, PortRange, SipListen, SipTransport};
 pub use calls::{Calls, QueueMaxWait};
 pub use media::Media;
+pub use recordings::{ObjectStore, Recordings, StoreKind};
 pub use sip_trace::{Keep, SipTraceRule};
 pub use telemetry::Telemetry;
 
@@ -56,6 +58,9 @@ pub struct Settings {
     /// What tenants may put into their media libraries.
     #[serde(default)]
     pub media: Media,
+    /// Where recordings of calls go, and for how long.
+    #[serde(default)]
+    pub recordings: Recordings,
     /// The log on standard error.
     #[serde(default)]
     pub log: Log,
@@ -171,6 +176,16 @@ pub struct Rtp {
     /// The address written into SDP, where it is not the local one.
     #[serde(default, deserialize_with = "address::some_ip_address")]
     pub public_address: Option<IpAddr>,
+    /// A party of a conversation of whom nothing came for so long is taken for gone, seconds.
+    #[serde(default = "Rtp::usual_silence_s")]
+    pub silence_s: u32,
+}
+
+impl Rtp {
+    /// Longer than any network takes to come back, shorter than people wait in silence.
+    const fn usual_silence_s() -> u32 {
+        30
+    }
 }
 
 /// `callbacks:`

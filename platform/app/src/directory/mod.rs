@@ -65,6 +65,13 @@ impl Directory {
         self.credentials.get(hash)
     }
 
+    /// Whether a token or API key of this name is valid.
+    pub fn has_credential(&self, account: &AccountId, id: &str) -> bool {
+        let named =
+            |credential: &Credential| &*credential.id == id && credential.account == *account;
+        self.credentials.values().any(named)
+    }
+
     /// A trunk, disabled or not.
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.get(name)

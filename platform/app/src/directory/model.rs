@@ -42,6 +42,14 @@ pub struct Application {
     pub status_url: Option<Arc<str>>,
     /// Where call records of click-to-call go by default.
     pub cdr_url: Option<Arc<str>>,
+    /// Where it is told that a recording can be had.
+    pub recording_url: Option<Arc<str>>,
+    /// How long its recordings are kept, days; absent: as the node says.
+    pub recording_keep_days: Option<u32>,
+    /// How long a recording's link holds, seconds; absent: as the node says.
+    pub recording_link_s: Option<u32>,
+    /// Origins of the web pages that may dial with browser tokens.
+    pub origins: BTreeSet<String>,
     /// Whether failures get their own HTTP status.
     pub semantic_status: bool,
     /// Whether result callbacks carry `answerime` too.

@@ -1,5 +1,5 @@
 use super::initial::Initial;
-use super::{CallbackUrl, MediaName, Sid};
+use super::{CallbackUrl, MediaName, Positive, Sid, WebOrigin};
 use crate::import_media;
 use crate::secrets::Plain;
 use crate::yaml::{Parsed, Text};
@@ -45,6 +45,18 @@ pub struct ApplicationDoc {
     /// Classes of numbers that it may call; absent: mobiles and landlines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<Parsed<DestinationClass>>>,
+    /// Origins of the web pages that may dial with browser tokens; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<Parsed<WebOrigin>>>,
+    /// Where it is told that a recording can be had; absent: there are no such callbacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_url: Option<Parsed<CallbackUrl>>,
+    /// How long recordings are kept, days; absent: as the node says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_keep_days: Option<Positive>,
+    /// How long a recording's link holds, seconds; absent: as the node says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_link_s: Option<Positive>,
     /// Its media library.
     #[serde(default, skip_serializing)]
     pub media: Vec<MediaFile>,

@@ -25,7 +25,7 @@ pub(crate) use load::fields;
 pub use load::{DocumentFile, load, read};
 pub use resource::{Origin, Resource, ResourceKind, SecretName};
 pub use route::RouteDoc;
-pub use scalar::{CallbackUrl, Email, MediaName, Name, Positive, Sid};
+pub use scalar::{CallbackUrl, Email, MediaName, Name, Positive, Sid, WebOrigin};
 pub use session_timer::{RefresherName, SessionIntervals, SessionTimerDoc};
 pub use trunk::{CodecName, IdentityName, RegisterUser, ReliableName, Seconds, TrunkDoc};
 pub use trunk_tls::{Authorities, CertificateFingerprint, TlsDoc};

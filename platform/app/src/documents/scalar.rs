@@ -36,6 +36,9 @@ text_like! {
     Email
     /// Where callbacks go: an http or https URL without user information.
     CallbackUrl
+    /// The origin of web pages as browsers name it: scheme, host, and the port where it is not the
+    /// usual one (RFC 6454 §6.1).
+    WebOrigin
 }
 
 fn all_of(text: &str, most: usize, allowed: &str) -> bool {
@@ -126,6 +129,25 @@ impl FromStr for CallbackUrl {
     }
 }
 
+impl FromStr for WebOrigin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let expected = || {
+            format!(
+                "expected an origin such as https://crm.example.com, without a path, found {text:?}"
+            )
+        };
+        let url = url::Url::parse(text).map_err(|_| expected())?;
+        let origin = url.origin().ascii_serialization();
+        let bare = text.trim_end_matches('/').eq_ignore_ascii_case(&origin);
+        // A port that is the scheme's own is not written by browsers, so it would never match.
+        let sound = matches!(url.scheme(), "http" | "https") && text.len() <= 256 && bare;
+        if sound { Ok(Self(origin)) } else { Err(expected()) }
+    }
+}
+
 /// A count or a rate that must be at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Positive(u32);
@@ -200,6 +222,20 @@ mod tests {
         }
         for url in ["http://127.0.0.1:9000/cdr", "https://x.example/a?b=c"] {
             assert!(url.parse::<CallbackUrl>().is_ok(), "{url:?}");
+        }
+        for (text, origin) in [
+            ("https://crm.example.com", Some("https://crm.example.com")),
+            ("HTTPS://CRM.example.com/", Some("https://crm.example.com")),
+            ("http://127.0.0.1:3000", Some("http://127.0.0.1:3000")),
+            ("https://crm.example.com:443", None),
+            ("https://crm.example.com/path", None),
+            ("https://u@crm.example.com", None),
+            ("*", None),
+            ("null", None),
+            ("file:///x", None),
+        ] {
+            let read = text.parse::<WebOrigin>().ok().map(|origin| origin.to_string());
+            assert_eq!(read.as_deref(), origin, "{text}");
         }
         for url in ["", "x.example/cdr", "ftp://x", "http://u:p@x/", "http://u@x/", "http://"] {
             assert!(url.parse::<CallbackUrl>().is_err(), "{url:?}");

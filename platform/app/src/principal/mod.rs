@@ -2,12 +2,14 @@
 //! `&Granted<SendNotices>` cannot be called by anybody who was not granted it.
 
 mod basic;
+mod page;
 mod scope;
 
 pub use basic::{AuthFailure, authenticate_basic};
+pub use page::Page;
 pub use scope::{
-    ManageKeys, ReadCalls, ReadDeliveries, ReadMedia, ResendDeliveries, Scope, ScopeKind,
-    SendNotices, UnknownScope, WriteMedia,
+    Dial, ManageKeys, ReadCalls, ReadDeliveries, ReadMedia, ReadNumbers, ReadRecordings,
+    ResendDeliveries, Scope, ScopeKind, SendNotices, UnknownScope, WriteMedia,
 };
 
 use crate::Refusal;
@@ -49,7 +51,13 @@ impl Operator {
 
     /// Acts in an account with any scope.
     pub fn in_account<S: ScopeKind>(&self, account: AccountId) -> Granted<S> {
-        Granted { account, who: Arc::clone(&self.who), scopes: Scopes::All, scope: PhantomData }
+        Granted {
+            account,
+            who: Arc::clone(&self.who),
+            credential: None,
+            scopes: Scopes::All,
+            scope: PhantomData,
+        }
     }
 }
 
@@ -82,6 +90,7 @@ impl Principal {
             Ok(Granted {
                 account: self.account.clone(),
                 who: self.who(),
+                credential: Some(Arc::clone(&self.credential)),
                 scopes: self.scopes.clone(),
                 scope: PhantomData,
             })
@@ -101,6 +110,7 @@ impl Principal {
 pub struct Granted<S: ScopeKind> {
     account: AccountId,
     who: Arc<str>,
+    credential: Option<Arc<str>>,
     scopes: Scopes,
     scope: PhantomData<fn() -> S>,
 }
@@ -114,6 +124,11 @@ impl<S: ScopeKind> Granted<S> {
     /// How audit rows name it.
     pub fn who(&self) -> &str {
         &self.who
+    }
+
+    /// The credential that it showed; none for the platform's operator.
+    pub fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
     }
 
     /// Everything that it may do: nobody hands on more than that.

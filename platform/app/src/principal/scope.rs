@@ -40,8 +40,14 @@ macro_rules! scopes {
 scopes! {
     /// Send notices and captchas.
     SendNotices "notices:send";
+    /// Make click-to-call calls, steer them, and mint browser tokens that may do the same.
+    Dial "calls:dial";
     /// Read requests and call records.
     ReadCalls "calls:read";
+    /// See the numbers of calls that were made with masked ones.
+    ReadNumbers "numbers:read";
+    /// Read recordings of calls and listen to them.
+    ReadRecordings "recordings:read";
     /// Read callbacks and how their delivery went.
     ReadDeliveries "deliveries:read";
     /// Send callbacks again.

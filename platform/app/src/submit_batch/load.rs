@@ -2,14 +2,15 @@
 
 use super::{AcceptedBatch, ROUTE, discard, numbers::Numbers};
 use crate::directory::{Account, Application};
-use crate::submit_notice::accept::{ANSWERED, urls};
+use crate::idempotency;
+use crate::submit_notice::accept::urls;
 use crate::submit_notice::validate::Checked;
-use crate::submit_notice::{Envelope, Passed, idempotency};
+use crate::submit_notice::{Envelope, Passed};
 use crate::{App, Refusal};
 use yunling_domain::error_code::INTERNAL;
 use yunling_domain::{AccountId, IdKind, Micros, RequestId};
 use yunling_store::batches::{self, BatchNumber, NewBatch};
-use yunling_store::idempotency::{IdempotencyKey, Known, complete, reserve};
+use yunling_store::idempotency::{KeptAnswer, Known, keep};
 use yunling_store::requests::NewRequest;
 use yunling_store::trace_contexts::platform_side::note;
 use yunling_store::{Lane, RequestKind, StoreError, requests};
@@ -18,8 +19,8 @@ use yunling_store::{Lane, RequestKind, StoreError, requests};
 struct Last {
     account: AccountId,
     id: RequestId,
-    /// The key, the digest of the request, and the answer that it stands for from now on.
-    key: Option<(IdempotencyKey, String, String)>,
+    /// What the key stands for from now on.
+    answer: Option<KeptAnswer>,
     traceparent: Option<String>,
     now: Micros,
 }
@@ -66,10 +67,7 @@ pub(super) async fn run(
     let last = Last {
         account: account.id.clone(),
         id,
-        key: envelope.idempotency.map(|given| {
-            let answer = serde_json::to_string(&accepted).expect("a text becomes JSON");
-            (given.stored_key(&account.id, ROUTE), given.body_sha().to_owned(), answer)
-        }),
+        answer: envelope.idempotency.map(|given| given.answered_by(&account.id, ROUTE, &accepted)),
         traceparent: envelope.traceparent,
         now,
     };
@@ -81,8 +79,7 @@ pub(super) async fn run(
             Ok(Known::New) => Ok(accepted),
             Ok(known) => {
                 discard::one(&app, &account, &id).await;
-                let earlier = idempotency::replayed::<AcceptedBatch>(known)?;
-                let earlier = earlier.ok_or_else(|| Refusal::new(INTERNAL))?;
+                let earlier: AcceptedBatch = idempotency::answer_of_another(known)?;
                 Ok(AcceptedBatch { replayed: true, ..earlier })
             }
             Err(error) => {
@@ -125,12 +122,9 @@ async fn load(
     writer
         .write_patiently(Lane::Live, move |tx| {
             Box::pin(async move {
-                if let Some((key, body_sha, answer)) = &last.key {
-                    let known = reserve(tx, key, body_sha, last.now).await?;
-                    if known != Known::New {
-                        return Ok(known);
-                    }
-                    complete(tx, key, ANSWERED, answer).await?;
+                let known = keep(tx, last.answer.as_ref(), last.now).await?;
+                if known != Known::New {
+                    return Ok(known);
                 }
                 batches::make_ready(tx, &last.account, &last.id).await?;
                 if let Some(traceparent) = &last.traceparent {

@@ -11,9 +11,11 @@ pub use discard::unready as discard_unready;
 pub use room::{BatchPlace, BatchRoom};
 
 use crate::directory::{Account, Application};
+use crate::field_text::number;
+use crate::idempotency;
 use crate::principal::{Granted, SendNotices};
 use crate::submit_notice::validate::{self, Checked};
-use crate::submit_notice::{self, Envelope, NoticeRequest, Passed, idempotency};
+use crate::submit_notice::{self, Envelope, NoticeRequest, Passed};
 use crate::{App, Refusal};
 use numbers::Numbers;
 use serde::{Deserialize, Serialize};
@@ -75,7 +77,7 @@ async fn decide_and_store(
             return Ok(AcceptedBatch { replayed: true, ..earlier });
         }
     }
-    submit_notice::refuse_while_draining(app)?;
+    app.takes_requests()?;
     let directory = app.directory();
     let account =
         directory.account(caller.account()).ok_or_else(|| Refusal::new(UNKNOWN_APPLICATION))?;
@@ -101,7 +103,7 @@ async fn examine(
     let examined = tokio::task::spawn_blocking(move || {
         let limit = app.settings().calls.batch_max_numbers;
         let now = app.clock().now();
-        let from = request.from.text().and_then(|from| validate::caller_id(from).ok());
+        let from = request.from.text().and_then(|from| number("from", from).ok());
         let mut asked: Option<Result<Passed, Refusal>> = None;
         let ask = |to: &Number| {
             if asked.as_ref().is_none_or(depends_on_number) {

@@ -1,7 +1,7 @@
 //! A batch's `to`: numbers between ASCII commas, trimmed, each once.
 
 use crate::Refusal;
-use crate::submit_notice::validate;
+use crate::field_text::voice_number;
 use std::collections::HashSet;
 use yunling_domain::Number;
 use yunling_domain::error_code::{BAD_NUMBER, BAD_PARAMETER};
@@ -37,7 +37,7 @@ pub(super) fn read(
     let mut any_number = false;
     let mut first_problem = None;
     for entry in to.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-        let (to_number, to_shown) = match validate::destination(entry) {
+        let (to_number, to_shown) = match voice_number("to", entry) {
             Ok(number) => {
                 any_number = true;
                 let stored = number.stored();

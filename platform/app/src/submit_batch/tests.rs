@@ -2,8 +2,8 @@
 use super::*;
 use crate::fakes::{ACCOUNT, APPID, World};
 use crate::feed_batches;
+use crate::idempotency::Idempotency;
 use crate::principal::ReadCalls;
-use crate::submit_notice::Idempotency;
 use crate::{get_batch, get_request};
 use serde_json::{Value, json};
 use yunling_domain::{AccountId, IdKind};

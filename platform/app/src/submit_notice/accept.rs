@@ -1,12 +1,13 @@
 //! Storing what was accepted: request, attempt and the key's answer, in one transaction.
 
 use super::validate::{Callee, Checked};
-use super::{Accepted, Envelope, Passed, Single, idempotency};
+use super::{Accepted, Envelope, Passed, Single};
 use crate::directory::{Account, Application};
+use crate::idempotency;
 use crate::{App, Refusal};
 use yunling_domain::{CallId, ConversationId, IdKind, RequestId};
 use yunling_store::attempts::NewAttempt;
-use yunling_store::idempotency::{Known, complete, reserve};
+use yunling_store::idempotency::{Known, keep};
 use yunling_store::requests::NewRequest;
 use yunling_store::trace_contexts::platform_side::note;
 use yunling_store::{Lane, StoreError, attempts, requests};
@@ -66,21 +67,16 @@ pub(super) async fn store(
         created_at: now,
     };
     let traceparent = envelope.traceparent;
-    let key = envelope.idempotency.map(|given| {
-        let answer = serde_json::to_string(&accepted).expect("two texts become JSON");
-        (given.stored_key(&account.id, single.route()), given.body_sha().to_owned(), answer)
-    });
+    let answer =
+        envelope.idempotency.map(|given| given.answered_by(&account.id, single.route(), &accepted));
     let stored = app
         .store()
         .writer()
         .write(Lane::Live, move |tx| {
             Box::pin(async move {
-                if let Some((key, body_sha, answer)) = &key {
-                    let known = reserve(tx, key, body_sha, now).await?;
-                    if known != Known::New {
-                        return Ok(Stored::Known(known));
-                    }
-                    complete(tx, key, ANSWERED, answer).await?;
+                let known = keep(tx, answer.as_ref(), now).await?;
+                if known != Known::New {
+                    return Ok(Stored::Known(known));
                 }
                 requests::insert(tx, &request).await?;
                 attempts::insert(tx, &[attempt]).await?;
@@ -94,10 +90,7 @@ pub(super) async fn store(
     match stored {
         Stored::Accepted => Ok(accepted),
         Stored::Known(known) => {
-            let earlier = idempotency::replayed::<Accepted>(known)?;
-            let earlier =
-                earlier.expect("a key that was not reserved is known: Known::New reserves it");
-            Ok(earlier.replayed())
+            idempotency::answer_of_another::<Accepted>(known).map(Accepted::replayed)
         }
     }
 }
@@ -113,6 +106,3 @@ pub(crate) fn urls(
         "status": status_url,
     })
 }
-
-/// Accepted requests are answered with 200 on every surface.
-pub(crate) const ANSWERED: u16 = 200;

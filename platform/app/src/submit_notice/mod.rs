@@ -2,30 +2,25 @@
 //! accepted is a row, and the dispatcher is woken.
 
 pub(crate) mod accept;
-pub(crate) mod idempotency;
-pub(crate) mod request;
+mod request;
 mod single;
 pub(crate) mod validate;
 
-pub use idempotency::Idempotency;
-pub use request::{FieldText, NoticeRequest};
+pub use request::NoticeRequest;
 pub(crate) use single::Single;
 
 use crate::directory::{Account, Application};
+use crate::field_text::FieldText;
+use crate::idempotency::{self, Idempotency};
 use crate::principal::{Granted, SendNotices};
+use crate::queue_room::{self, Taking};
 use crate::{App, Refusal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use validate::{Callee, Checked};
-use yunling_domain::error_code::{
-    MISSING_APPLICATION, QUEUE_FULL, SHUTTING_DOWN, UNKNOWN_APPLICATION,
-};
+use yunling_domain::error_code::{MISSING_APPLICATION, UNKNOWN_APPLICATION};
 use yunling_domain::policy::{Decision, Facts, decide};
 use yunling_domain::{ApplicationId, CallId, Micros, Number, RequestId};
-use yunling_store::attempts;
-
-/// When a node that stops is likely to be back, seconds.
-const DRAIN_RETRY_S: u32 = 5;
 
 /// What is known of a request besides its fields.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +109,7 @@ async fn decide_and_store(
             return Ok(earlier.replayed());
         }
     }
-    refuse_while_draining(app)?;
+    app.takes_requests()?;
     let directory = app.directory();
     let account =
         directory.account(caller.account()).ok_or_else(|| Refusal::new(UNKNOWN_APPLICATION))?;
@@ -123,29 +118,21 @@ async fn decide_and_store(
 
     let now = app.clock().now();
     let passed = ask_gate(app, application, &checked.to.number, checked.from.as_ref(), now)?;
-    let waiting = attempts::queue_len(app.store().reader(), &account.id, single.lane()).await?;
-    if waiting >= u64::from(account.queue_max_len) {
-        let detail = format!(
-            "{waiting} calls of the account wait already: at most {} may",
-            account.queue_max_len
-        );
-        // Half the time that a call may wait: by then part of the queue has gone.
-        let retry_s = (single.max_wait_s(app) / 2).max(1);
-        return Err(Refusal::new(QUEUE_FULL).with_detail(detail).retry_after(retry_s));
-    }
+    let taking = match envelope.idempotency {
+        Some(_) => Taking::WhenUsed,
+        None => Taking::AtOnce,
+    };
+    // Half the time that a call may wait: by then part of the queue has gone.
+    let retry_s = (single.max_wait_s(app) / 2).max(1);
+    let queue = (&**account, single.lane());
+    let room = queue_room::take(app, queue, (1, taking), now, retry_s).await?;
     let accepted =
         accept::store(app, single, account, application, checked, passed, envelope).await?;
     if !accepted.replayed {
+        room.used();
         app.poke().dispatcher();
     }
     Ok(accepted)
-}
-
-pub(crate) fn refuse_while_draining(app: &App) -> Result<(), Refusal> {
-    if app.is_draining() {
-        return Err(Refusal::new(SHUTTING_DOWN).retry_after(DRAIN_RETRY_S));
-    }
-    Ok(())
 }
 
 pub(crate) fn application<'a>(

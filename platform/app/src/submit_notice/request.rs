@@ -1,57 +1,8 @@
-//! The request's fields as they come: any JSON scalar counts as its text, `""` and `null` as absent
-//! (RESOLUTIONS.md, "Everywhere"). What is neither is kept as such, so that it is refused with `-4`
-//! for its field and not with `-2` for the whole.
+//! The fields of VoiceNotices' request.
 
 use crate::Refusal;
+use crate::field_text::{FieldText, json_fields};
 use serde_json::{Map, Value};
-use yunling_domain::error_code::MALFORMED_JSON;
-
-/// One field's text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum FieldText {
-    /// Not there, `null` or `""`.
-    #[default]
-    Absent,
-    /// A string as it is, a number or a boolean as JSON writes it.
-    Text(String),
-    /// An object or a list where a text belongs.
-    NotText,
-}
-
-impl FieldText {
-    /// Reads a JSON value.
-    pub fn of(value: Option<&Value>) -> Self {
-        match value {
-            None | Some(Value::Null) => Self::Absent,
-            Some(Value::String(text)) if text.is_empty() => Self::Absent,
-            Some(Value::String(text)) => Self::Text(text.clone()),
-            Some(Value::Number(number)) => Self::Text(number.to_string()),
-            Some(Value::Bool(truth)) => Self::Text(truth.to_string()),
-            Some(Value::Array(_) | Value::Object(_)) => Self::NotText,
-        }
-    }
-
-    /// The text, if it is one.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Absent | Self::NotText => None,
-        }
-    }
-}
-
-/// The fields of a request's body, whatever its Content-Type said.
-///
-/// # Errors
-/// `MALFORMED_JSON` (`-2`): it is not a JSON object in UTF-8; the detail says where.
-pub(crate) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Refusal::new(MALFORMED_JSON).with_detail("expected a JSON object")),
-        Err(error) => Err(Refusal::new(MALFORMED_JSON).with_detail(error.to_string())),
-    }
-}
 
 /// The request of VoiceNotices and BatchVoiceNotices, field by field as the document names them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,7 +40,7 @@ impl NoticeRequest {
     /// # Errors
     /// `MALFORMED_JSON` (`-2`): it is not a JSON object in UTF-8; the detail says where.
     pub fn from_body(body: &[u8]) -> Result<Self, Refusal> {
-        fields(body).map(|fields| Self::from_fields(&fields))
+        json_fields(body).map(|fields| Self::from_fields(&fields))
     }
 
     /// Reads the fields of a JSON object; unknown ones are passed over.

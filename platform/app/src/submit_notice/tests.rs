@@ -5,7 +5,7 @@ use crate::principal::Operator;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use yunling_domain::AccountId;
-use yunling_store::attempts::{AttemptLane, of_request};
+use yunling_store::attempts::{self, AttemptLane, of_request};
 use yunling_store::requests;
 
 /// The document's own sample.

@@ -2,16 +2,18 @@
 //! what the media library lacks. A batch's are the same but for `to`; a captcha shares the rules of
 //! single fields.
 
-use super::request::{FieldText, NoticeRequest};
+use super::request::NoticeRequest;
 use crate::Refusal;
 use crate::directory::Application;
-use crate::documents::CallbackUrl;
+use crate::field_text::{
+    FieldText, bad, media_is_there, missing, number, optional, parameter, required, url,
+    voice_number,
+};
 use serde_json::Value;
 use yunling_domain::contents::{Content, ContentError, KeyRule, MAX_CONTENTS, NoticeSpec};
-use yunling_domain::error_code::{
-    BAD_NUMBER, BAD_PARAMETER, MISSING_PARAMETER, UNKNOWN_MEDIA, UNSPEAKABLE,
-};
-use yunling_domain::{Lang, Number, NumberClass, parameter};
+use yunling_domain::error_code::UNSPEAKABLE;
+use yunling_domain::parameter::{times, userdata};
+use yunling_domain::{Lang, Number};
 
 /// A request whose fields are all sound. `T` is whom to call: one number or many.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(crate) struct Callee {
 }
 
 pub(crate) fn callee(text: &str) -> Result<Callee, Refusal> {
-    Ok(Callee { number: destination(text)?, raw: text.to_owned() })
+    Ok(Callee { number: voice_number("to", text)?, raw: text.to_owned() })
 }
 
 pub(crate) fn check<T>(
@@ -44,15 +46,13 @@ pub(crate) fn check<T>(
     let to = required("to", &request.to)?;
     let contents = request.contents.as_ref().ok_or_else(|| missing("contents"))?;
     let to = callees(to)?;
-    let from = optional("from", &request.from)?.map(caller_id).transpose()?;
+    let from = optional("from", &request.from)?.map(|text| number("from", text)).transpose()?;
     let lang = optional("lang", &request.lang)?
         .map_or(Ok(Lang::default()), |text| self::lang("lang", text))?;
     let contents = self::contents(contents, lang)?;
-    let userdata = optional("userdata", &request.userdata)?
-        .map(parameter::userdata)
-        .transpose()
-        .map_err(parameter)?;
-    let times = parameter::times(optional("times", &request.times)?).map_err(parameter)?;
+    let userdata =
+        optional("userdata", &request.userdata)?.map(userdata).transpose().map_err(parameter)?;
+    let times = times(optional("times", &request.times)?).map_err(parameter)?;
     let spec = NoticeSpec {
         contents,
         times,
@@ -73,46 +73,6 @@ pub(crate) fn check<T>(
     Ok(checked)
 }
 
-pub(crate) fn missing(field: &str) -> Refusal {
-    Refusal::field(MISSING_PARAMETER, field, format!("missing {field}"))
-}
-
-fn bad(field: impl Into<String>, expected: impl std::fmt::Display) -> Refusal {
-    Refusal::field(BAD_PARAMETER, field, expected.to_string())
-}
-
-pub(crate) fn parameter(error: parameter::ParameterError) -> Refusal {
-    Refusal::field(error.code, error.field, format!("expected {}", error.expected))
-}
-
-pub(crate) fn required<'a>(field: &str, text: &'a FieldText) -> Result<&'a str, Refusal> {
-    optional(field, text)?.ok_or_else(|| missing(field))
-}
-
-pub(crate) fn optional<'a>(field: &str, text: &'a FieldText) -> Result<Option<&'a str>, Refusal> {
-    match text {
-        FieldText::Absent => Ok(None),
-        FieldText::Text(text) => Ok(Some(text)),
-        FieldText::NotText => {
-            Err(bad(field, "expected a text or a number, found an object or a list"))
-        }
-    }
-}
-
-/// An emergency number is a number; the gate refuses it by name.
-pub(crate) fn destination(text: &str) -> Result<Number, Refusal> {
-    match Number::parse_dialable(text) {
-        Ok(number) if number.class() == NumberClass::Emergency => Ok(number),
-        _ => Number::parse_voice(text)
-            .map_err(|error| Refusal::field(BAD_NUMBER, "to", error.to_string())),
-    }
-}
-
-pub(crate) fn caller_id(text: &str) -> Result<Number, Refusal> {
-    Number::parse_dialable(text)
-        .map_err(|error| Refusal::field(BAD_NUMBER, "from", error.to_string()))
-}
-
 pub(crate) fn lang(field: impl Into<String>, text: &str) -> Result<Lang, Refusal> {
     text.trim().parse().map_err(|error| bad(field, error))
 }
@@ -122,15 +82,6 @@ fn key(field: &str, text: &FieldText) -> Result<Option<KeyRule>, Refusal> {
         return Ok(None);
     };
     text.trim().parse().map(Some).map_err(|error| bad(field, error))
-}
-
-pub(crate) fn url(field: &str, text: &FieldText) -> Result<Option<String>, Refusal> {
-    let Some(text) = optional(field, text)? else {
-        return Ok(None);
-    };
-    text.parse::<CallbackUrl>()
-        .map(|url| Some(url.to_string()))
-        .map_err(|problem| bad(field, problem))
 }
 
 fn contents(value: &Value, default: Lang) -> Result<Vec<(Content, Lang)>, Refusal> {
@@ -183,15 +134,5 @@ fn media_are_there(spec: &NoticeSpec, application: &Application) -> Result<(), R
             _ => None,
         });
     let finish = spec.finish_voice.iter().map(|name| ("finishvoice".to_owned(), name));
-    match contents.chain(finish).find(|(_, name)| !application.media.contains_key(*name)) {
-        Some((field, name)) => {
-            let shown: String = name.chars().take(128).collect();
-            Err(Refusal::field(
-                UNKNOWN_MEDIA,
-                field,
-                format!("the application's media library has no file {shown:?}"),
-            ))
-        }
-        None => Ok(()),
-    }
+    contents.chain(finish).try_for_each(|(field, name)| media_is_there(&field, name, application))
 }

@@ -41,11 +41,11 @@ fn areas_agree_with_the_surface() {
             Area::RequestForm => &[-2, -4],
             Area::Parameter => &[-3, -4],
             Area::Media => &[-4],
-            Area::Gate | Area::Limit | Area::Platform => &[-5],
+            Area::Gate | Area::Limit | Area::Conversation | Area::Platform => &[-5],
             Area::Trunk => &[-6],
         };
         assert!(surfaces.contains(&code.surface), "{}", code.name);
-        let known = [10, 11, 12, 13, 20, 21, 30, 50].contains(&(code.number / 1_000));
+        let known = [10, 11, 12, 13, 20, 21, 22, 30, 50].contains(&(code.number / 1_000));
         assert!(known, "{} is in no area", code.number);
     }
 }

@@ -74,6 +74,8 @@ pub enum HangUpWhy {
     Requested,
     /// The other party left.
     OtherPartyLeft,
+    /// Nothing was heard of it any more: its network or its media is gone.
+    MediaLost,
     /// A fault of ours, or shutdown.
     PlatformFault,
 }
@@ -88,6 +90,7 @@ impl HangUpWhy {
             Self::MaxDuration => "max_duration",
             Self::Requested => "requested",
             Self::OtherPartyLeft => "other_party_left",
+            Self::MediaLost => "media_lost",
             Self::PlatformFault => "platform_fault",
         }
     }

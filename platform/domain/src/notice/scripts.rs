@@ -163,7 +163,7 @@ fn the_story_of_a_call() {
             if let Output::Event(body) = output {
                 let at = Micros(0).plus_ms(ms);
                 let seq = u32::try_from(story.len()).unwrap();
-                let event = crate::event::ConversationEvent { seq, at, body };
+                let event = crate::event::ConversationEvent { seq, at, party: None, body };
                 let stored = serde_json::to_value(&event).unwrap();
                 assert_eq!(stored["kind"], event.kind());
                 assert_eq!(

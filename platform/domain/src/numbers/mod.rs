@@ -5,11 +5,13 @@
 
 mod error;
 mod grammar;
+mod masked;
 mod normal;
 mod prefix;
 mod trunk_form;
 
 pub use error::NumberError;
+pub use masked::masked;
 pub use prefix::{BadPrefix, Prefix};
 pub use trunk_form::{BadNumberFormat, NumberFormat, for_trunk, for_trunk_with_area, from_trunk};
 

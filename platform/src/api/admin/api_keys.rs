@@ -23,9 +23,18 @@ enum KeyScope {
     /// Send notices.
     #[oai(rename = "notices:send")]
     SendNotices,
+    /// Make click-to-call calls, steer them, and mint browser tokens that may do the same.
+    #[oai(rename = "calls:dial")]
+    Dial,
     /// Read requests and call records.
     #[oai(rename = "calls:read")]
     ReadCalls,
+    /// See the numbers of calls that were made with masked ones.
+    #[oai(rename = "numbers:read")]
+    ReadNumbers,
+    /// Read recordings of calls and listen to them.
+    #[oai(rename = "recordings:read")]
+    ReadRecordings,
     /// Read callbacks and how their delivery went.
     #[oai(rename = "deliveries:read")]
     ReadDeliveries,
@@ -47,7 +56,10 @@ impl From<KeyScope> for Scope {
     fn from(scope: KeyScope) -> Self {
         match scope {
             KeyScope::SendNotices => Self::SendNotices,
+            KeyScope::Dial => Self::Dial,
             KeyScope::ReadCalls => Self::ReadCalls,
+            KeyScope::ReadNumbers => Self::ReadNumbers,
+            KeyScope::ReadRecordings => Self::ReadRecordings,
             KeyScope::ReadDeliveries => Self::ReadDeliveries,
             KeyScope::ResendDeliveries => Self::ResendDeliveries,
             KeyScope::ReadMedia => Self::ReadMedia,

@@ -6,6 +6,7 @@ mod apply;
 mod audio_body;
 mod batches;
 mod body;
+mod browser_tokens;
 mod caller;
 mod calls;
 mod conversations;
@@ -13,6 +14,7 @@ mod deliveries;
 mod media;
 mod problem;
 mod query;
+mod recordings;
 mod secrets;
 mod trunks;
 
@@ -27,6 +29,7 @@ pub(super) fn operations() -> impl OpenApi {
         calls::CallsApi,
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,
+        (recordings::RecordingsApi, browser_tokens::BrowserTokensApi),
         api_keys::ApiKeysApi,
         secrets::SecretsApi,
         media::MediaApi,

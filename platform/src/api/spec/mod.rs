@@ -20,15 +20,16 @@ const EXAMPLES: &str = include_str!("examples.json");
 /// What we send to a customer's addresses. OpenAPI 3.0 has no place for it but `x-webhooks`.
 const WEBHOOKS: &str = include_str!("webhooks.json");
 
-const ABOUT: &str = "Voice notices over real calls, for many tenants.
+const ABOUT: &str = "Voice notices and click-to-call over real calls, for many tenants.
 
 **Two surfaces.** Below `/Accounts` stands the published surface: its paths, field names, value types \
-and codes never change. It answers HTTP 200 and tells success and failure by `statusCode` (`0` to `-6`). \
+and codes never change. It answers HTTP 200 and tells success and failure by `statusCode` (voice: `0` to \
+`-6`; click-to-call: `00000`, or the five digits of the error table). \
 What we have added to it is marked *Addition*. Below `/api/v1` stands the admin API: it answers failures \
 as RFC 9457 `application/problem+json`.
 
 **Authorization.** Basic `AccountSid:AccountToken` on both; an API key may stand in the token's place, or \
-be shown as a bearer to the admin API.
+be shown as a bearer to the admin API. Web pages dial with browser tokens, which a back end mints.
 
 **Errors.** Every failure carries one five-digit `errorCode` of one table: [/docs/errors](/docs/errors), \
 and as data under `x-error-codes` here.
@@ -39,15 +40,18 @@ once, and any 2xx acknowledges.
 The document that SDKs are made from: [/openapi.json](/openapi.json).";
 
 /// The chapters, those that a newcomer needs first.
-const CHAPTERS: [&str; 11] = [
+const CHAPTERS: [&str; 14] = [
     "Voice notices",
     "Voice captchas",
+    "Click to call",
     "Calls",
     "Batches",
     "Call records",
     "Callback deliveries",
     "Media library",
+    "Recordings",
     "API keys",
+    "Browser tokens",
     "Secrets",
     "Configuration",
     "Trunks",

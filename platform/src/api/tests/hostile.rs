@@ -5,6 +5,7 @@ use poem::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use yunling_fuzz::{Limits, Target};
 
+use super::ctc;
 use super::world::{ACCOUNT, Got, TOKEN, World, basic, notices, sample, with};
 
 const API_KEYS: &str = "/api/v1/api-keys";
@@ -86,6 +87,8 @@ async fn a_name_that_stands_there_twice_counts_as_its_last() {
 const NOTICE: u8 = b'N';
 const KEY: u8 = b'K';
 const QUERY: u8 = b'Q';
+const CLICK: u8 = b'C';
+const FORM: u8 = b'F';
 
 fn seeds() -> Vec<Vec<u8>> {
     let of = |kind: u8, text: &str| [&[kind][..], text.as_bytes()].concat();
@@ -93,6 +96,8 @@ fn seeds() -> Vec<Vec<u8>> {
         of(NOTICE, &sample().to_string()),
         of(NOTICE, &with(&json!({ "times": 3, "userdata": "\u{4e91}", "lang": "en" })).to_string()),
         of(KEY, &json!({ "label": "x", "scopes": ["calls:read"] }).to_string()),
+        of(CLICK, &ctc::with(&json!({ "record": true, "maxDuration": 61 })).to_string()),
+        of(FORM, "action=click2call&caller=%2B8613800100001&callee=1&record=2&userData=%E4%BA%91"),
         of(QUERY, "calls?limit=10&state=ended&from=2026-01-01T00:00:00Z"),
         of(QUERY, "deliveries?cursor=abc&limit=1"),
         of(QUERY, "calls/CA10000202601011200000000000000001"),
@@ -109,8 +114,32 @@ fn any_request_is_answered_in_the_interfaces_own_words() {
         run_by: "test -p yunling --lib api::tests::hostile",
         seeds: seeds(),
         words: &[
-            "\\u0000", "\\ud800", "1e400", "-0", "null", "true", "{", "}", "[", "]", "\":", "[[",
-            "%00", "%ff", "&limit=", "cursor=", "=", "contents", "digits", "money", "date",
+            "\\u0000",
+            "\\ud800",
+            "1e400",
+            "-0",
+            "null",
+            "true",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\":",
+            "[[",
+            "%00",
+            "%ff",
+            "&limit=",
+            "cursor=",
+            "=",
+            "contents",
+            "digits",
+            "money",
+            "date",
+            "action=",
+            "cancelCall",
+            "addCall",
+            "%2B",
+            "%E4",
             "\u{202e}",
         ],
         longest: 8_192,
@@ -127,6 +156,15 @@ fn any_request_is_answered_in_the_interfaces_own_words() {
                 }
                 let read = world.ask(Method::GET, &path, &authorization, Value::Null);
                 runtime.block_on(read)
+            }
+            CLICK => runtime.block_on(post(&world, &ctc::path(), rest)),
+            FORM => {
+                let headers = [
+                    ("authorization", authorization.as_bytes()),
+                    ("content-type", &b"application/x-www-form-urlencoded"[..]),
+                ];
+                let path = ctc::path();
+                runtime.block_on(world.send(Method::POST, &path, &headers, rest.to_vec()))
             }
             _ => runtime.block_on(post(&world, &notices(), rest)),
         };

@@ -2,11 +2,12 @@
 //! of operations comes from the description itself: a new one is tried without being named here.
 
 use poem::http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::world::{
     ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic, sample,
 };
+use super::{ctc, ctc_recordings};
 use crate::api::spec;
 
 struct Operation {
@@ -76,8 +77,13 @@ async fn outcome(world: &World, operation: &Operation, path: &str, authorization
     };
     if operation.is_published() {
         assert_eq!(got.status, StatusCode::OK, "{} {}", operation.id, got.text);
-        match got.body["statusCode"].as_str().unwrap() {
-            "0" => "done".to_owned(),
+        // What is followed is told as events.
+        let followed = got.header("content-type") == Some("text/event-stream");
+        match got.body["statusCode"].as_str().unwrap_or(if followed { "0" } else { "none" }) {
+            "0" | "00000" => "done".to_owned(),
+            "10004" => "lower".to_owned(),
+            "11005" | "12004" => "not found".to_owned(),
+            code if code.len() == 5 && code.starts_with("10") => "refused".to_owned(),
             "-1" => match got.body["errorCode"].as_str().unwrap() {
                 "10004" => "lower".to_owned(),
                 _ => "refused".to_owned(),
@@ -104,6 +110,9 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let attempt = world.finished_notice().await;
     let delivery = format!("msg_{}", attempt.queued.call_id);
     world.trace_sip(&attempt);
+    let talk = ctc::clicked(&world, &json!({})).await;
+    ctc::finished(&world, &talk).await;
+    let recorded = ctc_recordings::recorded(&world).await.0;
     let (revoked_id, revoked) = world
         .key(&["notices:send", "calls:read", "deliveries:read", "deliveries:resend", "keys:manage"])
         .await;
@@ -128,6 +137,9 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("keyId", key_id.as_str()),
             ("appid", APPID),
             ("batchId", batch.as_str()),
+            ("applicationSid", APPID),
+            ("conversationSid", talk.as_str()),
+            ("recordingId", recorded.as_str()),
             ("name", "carrier-a"),
             ("mediaName", "own.wav"),
         ];

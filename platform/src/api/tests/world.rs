@@ -240,10 +240,14 @@ impl World {
             .unwrap()
     }
 
-    /// How many calls of the sample account wait.
+    /// How many calls of the sample account wait, in whichever lane.
     pub(crate) async fn waiting(&self) -> u64 {
         let (reader, account) = (self.app.store().reader(), AccountId::new(ACCOUNT));
-        attempts::queue_len(reader, &account, AttemptLane::Notice).await.unwrap()
+        let mut waiting = 0;
+        for lane in AttemptLane::ALL {
+            waiting += attempts::queue_len(reader, &account, lane).await.unwrap();
+        }
+        waiting
     }
 
     /// Sends a notice and lets its call be answered and confirmed. Gives its row.
@@ -305,10 +309,11 @@ impl World {
             plays: 1,
         };
         let story = [
-            ConversationEvent { seq: 0, at: start, body: EventBody::Trying },
+            ConversationEvent { seq: 0, at: start, party: None, body: EventBody::Trying },
             ConversationEvent {
                 seq: 1,
                 at: start,
+                party: None,
                 body: EventBody::Ringing { code: 180, early_media: false },
             },
         ];

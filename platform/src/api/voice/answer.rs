@@ -1,16 +1,12 @@
 //! The published surface's envelope, in success and in failure (RESOLUTIONS, voice surface).
 
-use poem::http::{HeaderName, StatusCode, header};
-use poem::{IntoResponse, Response};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::types::{ToJSON, Type};
-use poem_openapi::{ApiResponse, Object};
+use poem::IntoResponse;
+use poem_openapi::Object;
 use yunling_app::{App, Refusal};
 use yunling_domain::IdKind;
 use yunling_domain::error_code::{MALFORMED_JSON, MISSING_APPLICATION, MISSING_PARAMETER};
 
-/// Tells that the answer is an earlier request's.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+use crate::api::answer::{Answer, OfRefusal, detail};
 
 /// The envelope of every answer.
 #[derive(Debug, Clone, Default, Object)]
@@ -54,6 +50,12 @@ impl Envelope {
     }
 }
 
+impl OfRefusal for Envelope {
+    fn of_refusal(refusal: &Refusal) -> Self {
+        Self::failure(refusal)
+    }
+}
+
 /// In the style of the document's samples, `succ` and `missing contents`. `-5` and `-6` share theirs,
 /// as in the document; `errorCode` tells them apart.
 fn statusmsg(refusal: &Refusal) -> String {
@@ -70,117 +72,16 @@ fn statusmsg(refusal: &Refusal) -> String {
     }
 }
 
-/// What is wrong, with its field.
-pub(super) fn detail(refusal: &Refusal) -> String {
-    match &refusal.field {
-        Some(field) if !refusal.detail.contains(field.as_str()) => {
-            format!("{field}: {}", refusal.detail)
-        }
-        _ => refusal.detail.clone(),
-    }
-}
-
-/// An answer of the published surface.
-pub(in crate::api) struct Answer<T> {
-    status: StatusCode,
-    retry_after_s: Option<u32>,
-    replayed: bool,
-    body: T,
-}
-
-impl<T: From<Envelope>> Answer<T> {
-    /// Success.
-    pub(super) fn of(body: T) -> Self {
-        Self { status: StatusCode::OK, retry_after_s: None, replayed: false, body }
-    }
-
-    /// A failure of a request that reads: no identifier stands for it.
-    pub(super) fn refused(refusal: &Refusal) -> Self {
-        Self { retry_after_s: refusal.retry_after_s, ..Self::of(Envelope::failure(refusal).into()) }
-    }
-
-    /// A failure of a request that acts: it gets an identifier all the same.
-    pub(super) fn refused_with_id(app: &App, refusal: &Refusal) -> Self {
-        let requestid = Some(app.ids().mint(IdKind::Request));
-        let envelope = Envelope { requestid, ..Envelope::failure(refusal) };
-        Self { retry_after_s: refusal.retry_after_s, ..Self::of(envelope.into()) }
-    }
-
-    /// A failure in an envelope of its own.
-    pub(super) fn refused_as(body: T, refusal: &Refusal) -> Self {
-        Self { retry_after_s: refusal.retry_after_s, ..Self::of(body) }
-    }
-
-    /// The same with the code's own HTTP status: the application has switched it on.
-    pub(super) fn semantic(mut self, refusal: &Refusal) -> Self {
-        self.status = StatusCode::from_u16(refusal.code.http_status)
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self
-    }
-
-    /// The same, marked as an earlier request's answer.
-    pub(super) fn replayed(mut self, replayed: bool) -> Self {
-        self.replayed = replayed;
-        self
-    }
+/// A failure of a request that acts: it gets an identifier all the same.
+pub(super) fn refused_with_id<T: From<Envelope>>(app: &App, refusal: &Refusal) -> Answer<T> {
+    let requestid = Some(app.ids().mint(IdKind::Request));
+    let envelope = Envelope { requestid, ..Envelope::failure(refusal) };
+    Answer::failed(envelope.into(), refusal)
 }
 
 /// The answer to whatever no operation has answered.
 pub(in crate::api) fn failure(app: &App, refusal: &Refusal) -> impl IntoResponse + use<> {
-    Answer::<Envelope>::refused_with_id(app, refusal)
-}
-
-impl<T: ToJSON + Send> IntoResponse for Answer<T> {
-    fn into_response(self) -> Response {
-        let mut response =
-            poem::web::Json(self.body.to_json()).with_status(self.status).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        if self.replayed {
-            response.headers_mut().insert(REPLAYED, header::HeaderValue::from_static("true"));
-        }
-        response
-    }
-}
-
-impl<T: Type + ToJSON> ApiResponse for Answer<T> {
-    fn meta() -> MetaResponses {
-        let content =
-            || vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
-        let header = |name: &str, description: &str| MetaHeader {
-            name: name.to_owned(),
-            description: Some(description.to_owned()),
-            required: false,
-            deprecated: false,
-            schema: String::schema_ref(),
-        };
-        let headers = || {
-            vec![
-                header("Retry-After", "When trying again may help, in seconds."),
-                header("X-Request-Id", "Names this exchange in the operator's log."),
-            ]
-        };
-        let always = MetaResponse {
-            description: "Success, and failure: `statusCode` tells. The HTTP status is always 200, unless the application has switched semantic statuses on.",
-            status: Some(200),
-            status_range: None,
-            content: content(),
-            headers: headers(),
-        };
-        let semantic = MetaResponse {
-            description: "The same failure with the HTTP status of its error code, where the application has switched semantic statuses on.",
-            status: None,
-            status_range: None,
-            content: content(),
-            headers: headers(),
-        };
-        MetaResponses { responses: vec![always, semantic] }
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
+    refused_with_id::<Envelope>(app, refusal)
 }
 
 #[cfg(test)]
@@ -219,15 +120,5 @@ mod tests {
                 "{refusal}"
             );
         }
-    }
-
-    #[test]
-    fn the_detail_names_the_field_once() {
-        let detail = |field: &str, text: &str| detail(&Refusal::field(BAD_NUMBER, field, text));
-        assert_eq!(
-            detail("contents[0].lang", "expected zh or en"),
-            "contents[0].lang: expected zh or en"
-        );
-        assert_eq!(detail("contents", "missing contents"), "missing contents");
     }
 }

@@ -7,10 +7,12 @@ use yunling_app::principal::SendNotices;
 use yunling_app::submit_notice::NoticeRequest;
 use yunling_app::{App, submit_batch, submit_notice, trace_context};
 
-use super::answer::{Answer, Envelope};
+use super::answer::{Envelope, refused_with_id};
 use super::authorization::Authorization;
-use super::request::{BATCH_BYTES, BatchNoticeRequest, IdempotencyKey, VoiceBody};
+use super::request::{BATCH_BYTES, BatchNoticeRequest, VoiceBody};
 use super::wants_semantic_status;
+use crate::api::answer::Answer;
+use crate::api::idempotency_key::IdempotencyKey;
 use crate::api::soft_version::SoftVersion;
 use crate::api::tags::Tags;
 
@@ -51,7 +53,7 @@ impl BatchApi {
         // Authorization before anything else of the request is looked at: -1, then -2, -3, -4, -5.
         let caller = match authorization.grant::<SendNotices>(&app, &account_sid.0) {
             Ok(caller) => caller,
-            Err(refusal) => return Answer::refused_with_id(&app, &refusal),
+            Err(refusal) => return refused_with_id(&app, &refusal),
         };
         let read = async {
             let place = app.batch_room().enter()?;
@@ -61,7 +63,7 @@ impl BatchApi {
         };
         let (_place, request, idempotency) = match read.await {
             Ok(read) => read,
-            Err(refusal) => return Answer::refused_with_id(&app, &refusal),
+            Err(refusal) => return refused_with_id(&app, &refusal),
         };
         let appid = request.appid.clone();
         let outcome = match idempotency {
@@ -83,7 +85,7 @@ impl BatchApi {
                 Answer::of(envelope).replayed(accepted.replayed)
             }
             Err(refusal) => {
-                let answer = Answer::refused_with_id(&app, &refusal);
+                let answer: Answer<Envelope> = refused_with_id(&app, &refusal);
                 let semantic = wants_semantic_status(&app, caller.account(), appid.text());
                 if semantic { answer.semantic(&refusal) } else { answer }
             }

@@ -8,10 +8,12 @@ use yunling_app::submit_captcha::{self, CaptchaRequest};
 use yunling_app::{App, Refusal, submit_notice, trace_context};
 use yunling_domain::error_code::{BODY_TOO_LARGE, MISSING_PARAMETER, VoiceSurface};
 
-use super::answer::{Answer, Envelope, detail};
+use super::answer::Envelope;
 use super::authorization::Authorization;
-use super::request::{CaptchaRequest as CaptchaShape, IdempotencyKey, VoiceBody};
+use super::request::{CaptchaRequest as CaptchaShape, VoiceBody};
 use super::wants_semantic_status;
+use crate::api::answer::{Answer, detail};
+use crate::api::idempotency_key::IdempotencyKey;
 use crate::api::soft_version::SoftVersion;
 use crate::api::tags::Tags;
 
@@ -96,7 +98,7 @@ fn refused(refusal: &Refusal) -> Answer<Envelope> {
         error_code: Some(format!("{:05}", refusal.code.number)),
         error_detail: Some(detail(refusal)),
     };
-    Answer::refused_as(envelope, refusal)
+    Answer::failed(envelope, refusal)
 }
 
 /// The document's words for each `statusCode`; `-2` is its sample's where a field is missing.

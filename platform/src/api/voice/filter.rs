@@ -54,7 +54,10 @@ impl CallQuery {
 ///
 /// # Errors
 /// `-4` for a limit that is no number from 1 to 500, or a cursor that is none of ours.
-pub(super) fn page(limit: Option<String>, cursor: Option<String>) -> Result<PageRequest, Refusal> {
+pub(in crate::api) fn page(
+    limit: Option<String>,
+    cursor: Option<String>,
+) -> Result<PageRequest, Refusal> {
     let limit = match given(limit) {
         None => DEFAULT_LIMIT,
         Some(text) => {
@@ -77,7 +80,15 @@ fn number(field: &str, text: &str) -> Result<Number, Refusal> {
         .map_err(|error| Refusal::field(BAD_NUMBER, field, error.to_string()))
 }
 
-fn stamp(field: &str, text: Option<String>, zone: Tz) -> Result<Option<Micros>, Refusal> {
+/// An instant, written as 14 digits in the account's zone.
+///
+/// # Errors
+/// `-4`.
+pub(in crate::api) fn stamp(
+    field: &str,
+    text: Option<String>,
+    zone: Tz,
+) -> Result<Option<Micros>, Refusal> {
     let Some(text) = given(text) else {
         return Ok(None);
     };

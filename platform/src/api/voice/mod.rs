@@ -6,7 +6,6 @@ mod batch;
 mod captcha;
 mod filter;
 mod request;
-mod scalar;
 mod view;
 
 use poem::web::Data;
@@ -19,17 +18,20 @@ use yunling_app::{
 };
 use yunling_domain::{AccountId, ApplicationId, CallId, RequestId};
 
-use self::answer::{Answer, Envelope};
+use self::answer::{Envelope, refused_with_id};
 use self::authorization::Authorization;
 use self::filter::CallQuery;
-use self::request::{IdempotencyKey, NoticeRequest as NoticeShape, VoiceBody};
+use self::request::{NoticeRequest as NoticeShape, VoiceBody};
 use self::view::{CallRecord, NoticeRecord};
+use super::answer::{Answer, OfRefusal};
+use super::idempotency_key::IdempotencyKey;
 use super::soft_version::SoftVersion;
 use super::tags::Tags;
 
 pub(super) use self::answer::failure;
 pub(super) use self::authorization::{BASIC, register_basic};
-pub(super) use self::view::live_state;
+pub(super) use self::filter::{page, stamp};
+pub(super) use self::view::{live_state, national};
 
 /// A request with its calls.
 #[derive(Debug, Default, Object)]
@@ -77,6 +79,12 @@ macro_rules! answers {
                 Self { envelope, ..Self::default() }
             }
         }
+
+        impl OfRefusal for $name {
+            fn of_refusal(refusal: &Refusal) -> Self {
+                Envelope::of_refusal(refusal).into()
+            }
+        }
     )+};
 }
 answers!(NoticeAnswer CallAnswer CallsAnswer);
@@ -122,7 +130,7 @@ impl VoiceApi {
         // Authorization before anything else of the request is looked at: -1, then -2, -3, -4, -5.
         let caller = match authorization.grant::<SendNotices>(&app, &account_sid.0) {
             Ok(caller) => caller,
-            Err(refusal) => return Answer::refused_with_id(&app, &refusal),
+            Err(refusal) => return refused_with_id(&app, &refusal),
         };
         let read = async {
             let bytes = body.read().await?;
@@ -130,7 +138,7 @@ impl VoiceApi {
         };
         let (request, bytes) = match read.await {
             Ok(read) => read,
-            Err(refusal) => return Answer::refused_with_id(&app, &refusal),
+            Err(refusal) => return refused_with_id(&app, &refusal),
         };
         let outcome = match idempotency_key.of(&bytes) {
             Ok(idempotency) => {
@@ -146,7 +154,7 @@ impl VoiceApi {
         match outcome {
             Ok(accepted) => accepted_answer(&accepted, "succ"),
             Err(refusal) => {
-                let answer = Answer::refused_with_id(&app, &refusal);
+                let answer: Answer<Envelope> = refused_with_id(&app, &refusal);
                 let semantic = wants_semantic_status(&app, caller.account(), request.appid.text());
                 if semantic { answer.semantic(&refusal) } else { answer }
             }
@@ -305,15 +313,16 @@ fn accepted_answer(accepted: &Accepted, statusmsg: &str) -> Answer<Envelope> {
 }
 
 fn wants_semantic_status(app: &App, account: &AccountId, appid: Option<&str>) -> bool {
-    appid.is_some_and(|appid| {
-        let id = ApplicationId::new(appid.trim());
-        app.directory()
-            .application(account, &id)
-            .is_some_and(|application| application.semantic_status)
-    })
+    appid.is_some_and(|appid| is_semantic(app, account, appid))
+}
+
+/// Whether an application has switched semantic statuses on.
+pub(super) fn is_semantic(app: &App, account: &AccountId, appid: &str) -> bool {
+    let id = ApplicationId::new(appid.trim());
+    app.directory().application(account, &id).is_some_and(|application| application.semantic_status)
 }
 
 /// The zone of the account's stamps.
-fn zone(app: &App, account: &AccountId) -> chrono_tz::Tz {
+pub(super) fn zone(app: &App, account: &AccountId) -> chrono_tz::Tz {
     app.directory().account(account).map_or(app.settings().zone.0, |account| account.zone)
 }

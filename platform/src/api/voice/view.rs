@@ -145,7 +145,7 @@ pub(in crate::api) fn live_state(attempt: &Attempt) -> &'static str {
 }
 
 /// The form that the surface shows of a stored number.
-fn national(stored: &str) -> String {
+pub(in crate::api) fn national(stored: &str) -> String {
     Number::parse_dialable(stored)
         .map_or_else(|_| stored.to_owned(), |number| number.national().to_owned())
 }

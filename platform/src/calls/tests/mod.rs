@@ -1,7 +1,10 @@
 //! The shell with a scripted engine: a real store, a real app, and an engine that does as a test
 //! says. What needs SIP is tested from outside.
 
+mod exchange;
 mod rig;
+mod talk_endings;
+mod talks;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +27,9 @@ fn obliging(command: &engine::Command) -> Vec<engine::EventKind> {
         }],
         engine::Command::HangUp { .. } => vec![rig::ended(engine::TerminationKind::LocalBye)],
         engine::Command::StopPlay { .. }
+        | engine::Command::Hear { .. }
+        | engine::Command::Record(_)
+        | engine::Command::StopRecording { .. }
         | engine::Command::AwaitKeys { .. }
         | engine::Command::Reap { .. } => Vec::new(),
     }
@@ -96,7 +102,7 @@ async fn a_call_that_waits_too_long_for_a_line_is_told_as_failed() {
             engine::Command::HangUp { .. } => vec![rig::ended(engine::TerminationKind::Cancelled)],
             _ => Vec::new(),
         }),
-        rig::Limits { max_calls: 1, notices_wait_s: 1 },
+        rig::Limits { max_calls: 1, notices_wait_s: 1, ..rig::Limits::default() },
     )
     .await;
     for callee in ["13800100001", "13800100002"] {
@@ -176,9 +182,11 @@ fn every_termination_of_the_engine_has_its_like() {
 
 #[tokio::test]
 async fn permits_come_back_when_calls_end() {
-    let rig =
-        Rig::start_with(Script::new(obliging), rig::Limits { max_calls: 1, notices_wait_s: 30 })
-            .await;
+    let rig = Rig::start_with(
+        Script::new(obliging),
+        rig::Limits { max_calls: 1, ..rig::Limits::default() },
+    )
+    .await;
     let calls = ["13800100001", "13800100002", "13800100003", "13800100004", "13800100005"];
     let mut submitted = Vec::new();
     for callee in calls {

@@ -30,8 +30,8 @@ use crate::calls::{Calls, Routes};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::ports::{Minting, Pokes, Watchers};
 
-const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
-const APPLICATION: &str = "11111111111111111111111111111111";
+pub(super) const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
+pub(super) const APPLICATION: &str = "11111111111111111111111111111111";
 /// How long a state may take to come about on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,11 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Limits {
     pub(super) max_calls: u32,
     pub(super) notices_wait_s: u32,
+    pub(super) ring_ms: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_calls: 50, notices_wait_s: 30 }
+        Self { max_calls: 50, notices_wait_s: 30, ring_ms: 60_000 }
     }
 }
 
@@ -103,6 +104,40 @@ impl Script {
     pub(super) fn tell(&self, trunk: &str, kind: TrunkEventKind) {
         let sink = self.sink.lock().clone().expect("the rig has started");
         sink.trunk(TrunkEvent { trunk: trunk.into(), at: Instant::now(), kind });
+    }
+
+    /// Something happens to a leg that is up.
+    pub(super) fn happens(&self, leg: &LegId, kind: EventKind) {
+        let owner = {
+            let mut up = self.up.lock();
+            let owner = up.get(leg).copied();
+            if matches!(kind, EventKind::Ended { .. }) {
+                up.remove(leg);
+            }
+            owner
+        };
+        let sink = self.sink.lock().clone().expect("the rig has started");
+        let owner = owner.unwrap_or_else(|| panic!("{leg} is not up for {kind:?}"));
+        sink.deliver(Event { owner, leg: leg.clone(), at: Instant::now(), kind });
+    }
+
+    /// Waits until something can be found in the commands so far.
+    pub(super) async fn wait_for<T>(
+        &self,
+        what: &str,
+        find: impl Fn(&[Command]) -> Option<T>,
+    ) -> T {
+        let reached = async {
+            loop {
+                let commanded = self.commanded.notified();
+                if let Some(found) = find(&self.commands.lock()) {
+                    return found;
+                }
+                commanded.await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, reached).await;
+        found.unwrap_or_else(|_| panic!("not commanded: {what} in {:?}", self.commands.lock()))
     }
 
     pub(super) async fn wait_for_dials(&self, count: usize) {
@@ -239,7 +274,7 @@ impl Rig {
         rows::callbacks(&self.app, &AccountId::new(ACCOUNT)).await
     }
 
-    async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    pub(super) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = look().await {
@@ -289,7 +324,10 @@ async fn app(folder: &tempfile::TempDir, limits: &Limits) -> (App, Pokes) {
         "http": { "listen": "127.0.0.1:0" },
         "sip": { "listen": ["udp:127.0.0.1:5060"] },
         "rtp": { "address": "127.0.0.1", "ports": "20000-29999" },
-        "calls": { "queue_max_wait": { "notices_s": limits.notices_wait_s } },
+        "calls": {
+            "queue_max_wait": { "notices_s": limits.notices_wait_s },
+            "ring_ms": limits.ring_ms,
+        },
     });
     let settings = Settings::from_text("yunling.yaml", &settings.to_string(), folder.path());
     let settings = settings.expect("sound settings");
@@ -322,7 +360,12 @@ fn tenant(limits: &Limits) -> Value {
             "sid": ACCOUNT,
             "token": "0123456789abcdef0123456789abcdef",
             "caller_ids": [{ "number": "01080001001", "trunks": ["carrier-a", "carrier-b"] }],
-            "applications": [{ "sid": APPLICATION, "notice_url": "http://127.0.0.1:9/cdr" }],
+            "applications": [{
+                "sid": APPLICATION,
+                "notice_url": "http://127.0.0.1:9/cdr",
+                "cdr_url": "http://127.0.0.1:9/talk-cdr",
+                "status_url": "http://127.0.0.1:9/talk-status",
+            }],
         }],
     })
 }

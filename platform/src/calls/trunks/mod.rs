@@ -7,7 +7,7 @@ use yunling_app::App;
 use yunling_app::trunks::News;
 use yunling_domain::trunk_health::{TrunkFact, TrunkState};
 use yunling_domain::{Micros, Termination};
-use yunling_switch_contract::TrunkEvent;
+use yunling_switch_contract::{EventKind, TrunkEvent};
 
 pub(super) use keep::keep;
 
@@ -39,6 +39,29 @@ impl TrunkDesk {
             self.spread(&news);
         } else if may_open {
             self.app.poke().dispatcher();
+        }
+    }
+
+    /// A call over a trunk has met something; `was_answered` before it did, or by it.
+    pub(super) fn watch(&self, trunk: &str, at: Micros, met: &EventKind, was_answered: bool) {
+        let ended = match met {
+            EventKind::Ended { termination, .. } => Some(map::termination(termination)),
+            _ => None,
+        };
+        let fact = match (met, &ended) {
+            (EventKind::Trying | EventKind::Ringing { .. } | EventKind::Answered { .. }, _) => {
+                Some(TrunkFact::CallHeard)
+            }
+            (_, Some(termination)) => TrunkFact::of_call_end(termination),
+            _ => None,
+        };
+        if let Some(fact) = fact {
+            self.learn(trunk, fact, at);
+        }
+        match ended {
+            Some(termination) if !was_answered => self.failed(trunk, &termination),
+            None if matches!(met, EventKind::Answered { .. }) => self.answered(trunk),
+            _ => {}
         }
     }
 

@@ -1,5 +1,5 @@
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use yunling_domain::{AccountId, Micros};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
+use yunling_domain::{AccountId, ConversationId, Micros, RequestId};
 
 use super::AttemptState;
 use crate::{
@@ -62,4 +62,26 @@ pub async fn finish_attempt(
         deliveries::insert(tx, account, delivery).await?;
     }
     Ok(true)
+}
+
+/// Ends every attempt of a conversation that has not ended: at `ended_at`, or when it left. Gives
+/// how many. Found by the request, of which a conversation is a part.
+pub(crate) async fn end_all(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    request: &RequestId,
+    conversation: &ConversationId,
+    ended_at: Micros,
+) -> Result<u64, StoreError> {
+    let ended = Entity::update_many()
+        .col_expr(Column::State, Expr::value(AttemptState::Ended as i16))
+        .col_expr(Column::EndedAt, Expr::col(Column::EndedAt).if_null(ended_at.0))
+        .col_expr(Column::LeaseUntil, Expr::value(Option::<i64>::None))
+        .filter(Column::RequestId.eq(request.as_str()))
+        .filter(Column::ConversationId.eq(conversation.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::State.ne(AttemptState::Ended as i16))
+        .exec(tx)
+        .await?;
+    Ok(ended.rows_affected)
 }

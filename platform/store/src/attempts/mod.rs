@@ -15,8 +15,11 @@ use sea_orm::{
 use serde_json::Value;
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
 
+pub(crate) use finish::end_all;
 pub use finish::{Ending, finish_attempt};
-pub use progress::{Invite, mark_answered, mark_confirmed, mark_invited, mark_ringing};
+pub use progress::{
+    Invite, insert_invited, mark_answered, mark_confirmed, mark_invited, mark_left, mark_ringing,
+};
 
 use crate::{
     BULK_ROWS, StoreError,
@@ -35,6 +38,8 @@ pub mod platform_side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(i16)]
 pub enum AttemptLane {
+    /// Somebody has clicked and waits for the phone to ring. Older rows have the numbers from 0 on.
+    Talk = -1,
     /// Somebody stares at a log-in page.
     Captcha = 0,
     /// A single notice.
@@ -45,7 +50,7 @@ pub enum AttemptLane {
 
 impl AttemptLane {
     /// All, in the order of dialling.
-    pub const ALL: [Self; 3] = [Self::Captcha, Self::Notice, Self::Batch];
+    pub const ALL: [Self; 4] = [Self::Talk, Self::Captcha, Self::Notice, Self::Batch];
 }
 
 /// How far an attempt is.
@@ -118,7 +123,8 @@ pub struct Attempt {
     pub ring_at: Option<Micros>,
     /// The answer.
     pub answered_at: Option<Micros>,
-    /// The end.
+    /// The end; of a leg that has left its conversation before the others, before its state is
+    /// [`AttemptState::Ended`].
     pub ended_at: Option<Micros>,
     /// What is needed to end the answered leg after a crash.
     pub dialog: Option<Value>,

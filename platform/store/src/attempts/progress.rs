@@ -1,13 +1,14 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, UpdateMany, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    UpdateMany, sea_query::Expr,
 };
 use serde_json::Value;
 use yunling_domain::{AccountId, Micros, NodeNumber};
 
-use super::AttemptState;
+use super::{AttemptState, NewAttempt};
 use crate::{
     StoreError,
-    entity::attempt::{Column, Entity},
+    entity::attempt::{ActiveModel, Column, Entity},
 };
 
 /// That an INVITE is about to leave.
@@ -51,6 +52,31 @@ pub async fn mark_invited(
     one(tx, account, id, update, "held by this node and not answered").await
 }
 
+/// A leg that joins a conversation which runs: its row begins as invited, by the same rule as
+/// [`mark_invited`]. Gives the row's key.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the call identifier is taken.
+pub async fn insert_invited(
+    tx: &impl ConnectionTrait,
+    new: &NewAttempt,
+    invite: &Invite,
+    lease_until: Micros,
+) -> Result<i64, StoreError> {
+    let row = ActiveModel {
+        state: Set(AttemptState::Invited as i16),
+        node: Set(Some(invite.node.to_string())),
+        lease_until: Set(Some(lease_until.0)),
+        invited_at: Set(Some(invite.at.0)),
+        trunk: Set(Some(invite.trunk.clone())),
+        try_no: Set(i16::from(invite.try_no)),
+        from_number: Set(Some(invite.from_number.clone())),
+        rule: Set(invite.rule.clone()),
+        ..super::row(new)
+    };
+    Ok(Entity::insert(row).exec(tx).await?.last_insert_id)
+}
+
 /// The first 180 or 183; a later one changes nothing.
 ///
 /// # Errors
@@ -84,6 +110,22 @@ pub async fn mark_answered(
         .col_expr(Column::Dialog, Expr::value(dialog))
         .filter(Column::State.eq(AttemptState::Invited as i16));
     one(tx, account, id, update, "invited").await
+}
+
+/// The leg has left its conversation, which goes on: it is not ended once more after a crash.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the attempt is not under way.
+pub async fn mark_left(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: i64,
+    at: Micros,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(at.0))
+        .filter(Column::State.is_in([AttemptState::Invited as i16, AttemptState::Answered as i16]));
+    one(tx, account, id, update, "under way").await
 }
 
 /// The confirming key, so that a crash after it does not lose it.

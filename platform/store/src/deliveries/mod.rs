@@ -180,6 +180,28 @@ pub async fn insert(
     Ok(())
 }
 
+/// The place of a conversation's next callback.
+///
+/// # Errors
+/// Those of a read.
+pub async fn next_seq(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    conversation: &ConversationId,
+) -> Result<u32, StoreError> {
+    let last: Option<i32> = Entity::find()
+        .select_only()
+        .column(Column::Seq)
+        .filter(Column::ConversationId.eq(conversation.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .order_by_desc(Column::Seq)
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(last.map_or(0, |last| last.unsigned_abs().saturating_add(1)))
+}
+
 /// A delivery with every attempt at it, oldest first.
 ///
 /// # Errors

@@ -10,6 +10,8 @@ mod m20261124_000001_foundation;
 mod m20261124_000002_trunk_states;
 mod m20261124_000003_media_library;
 mod m20261124_000005_sip_traces;
+mod m20261124_000006_conversations;
+mod m20261124_000007_recordings;
 mod m20261124_000008_batches;
 mod table;
 
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_trunk_states::Migration),
             Box::new(m20261124_000003_media_library::Migration),
             Box::new(m20261124_000005_sip_traces::Migration),
+            Box::new(m20261124_000006_conversations::Migration),
+            Box::new(m20261124_000007_recordings::Migration),
             Box::new(m20261124_000008_batches::Migration),
         ]
     }

@@ -253,6 +253,7 @@ async fn a_batch_with_numbers_left_is_live_to_its_application() {
     let store = &database.store;
     ready(store, "a", "1", 2).await;
     let app = ApplicationId::new("app");
-    let found = requests::live(store.reader(), &account("a"), &app).await.unwrap();
+    let window = requests::LiveWindow::default();
+    let found = requests::live(store.reader(), &account("a"), &app, &window, 9).await.unwrap();
     assert_eq!(found.len(), 1);
 }

@@ -40,7 +40,7 @@ async fn by_lane_then_by_due_time_and_only_what_is_due() {
         queue(store, new).await;
     }
     assert_eq!(next_due_at(store.reader(), NOON).await.unwrap(), Some(NOON.plus_ms(1)));
-    let first = take(store, Claim { limits: [2, 1, 0], ..claim(NOON, 10) }).await;
+    let first = take(store, Claim { limits: [0, 2, 1, 0], ..claim(NOON, 10) }).await;
     assert_eq!(names(&first), ["CAcaptcha", "CAearly"]);
     for attempt in &first.due {
         assert_eq!(attempt.state, AttemptState::Claimed);

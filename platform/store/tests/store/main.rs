@@ -18,3 +18,4 @@ mod outbox;
 mod rows;
 mod schema;
 mod sip_traces;
+mod talks;

@@ -75,7 +75,7 @@ pub(crate) fn claim(at: Micros, limit: u32) -> Claim {
         node: node(10_000),
         now: at,
         lease_until: at.plus_ms(15_000),
-        limits: [limit; 3],
+        limits: [limit; 4],
         expired_limit: limit,
         skip: Vec::new(),
     }

@@ -7,7 +7,9 @@ use crate::events::What;
 use crate::handset::Manner;
 use crate::message::Message;
 use crate::network::{ALLOW, Network};
+use crate::orders::{Behaviour, Sign};
 use crate::transaction::Repeats;
+use crate::voice::Voice;
 
 impl Call {
     /// The first thing that becomes of an INVITE: nothing, a refusal, or 100.
@@ -23,10 +25,12 @@ impl Call {
             self.refuse(network, now, 420, "Bad Extension", Some(("Unsupported", required)));
             return;
         }
-        let Manner::Answers(answers) = *self.handset.manner() else {
-            return;
+        let line = match *self.handset.manner() {
+            Manner::Answers(answers) => (None, answers.loss_percent),
+            Manner::Told(behaviour) => (behaviour.codec, 0.0),
+            Manner::Dead | Manner::Rings | Manner::Refuses { .. } => return,
         };
-        match self.open_media(network, now, answers.loss_percent) {
+        match self.open_media(network, now, line) {
             Ok(media) => self.media = Some(media),
             Err(Refusal::Offer(fault)) => {
                 let warning = format!("304 carrier-sim \"{fault}\"");
@@ -52,15 +56,18 @@ impl Call {
         network.events.emit(now, Some(&self.who), &What::InviteRepeated);
     }
 
-    pub(super) fn ring(&mut self, network: &mut Network, now: Instant, early_media: bool) {
-        let (code, reason) = if early_media { (183, "Session Progress") } else { (180, "Ringing") };
+    pub(super) fn ring(&mut self, network: &mut Network, now: Instant, sign: Sign) {
+        let Some((code, reason)) = sign.status() else { return };
+        let early_media = sign.has_media();
         let mut ringing = self.reply(code, reason);
         if early_media {
             self.attach_sdp(&mut ringing);
-            if let Some(media) = &mut self.media {
-                media.mouth().set_background(network.sounds.ringback.clone());
-                media.start_sending(now);
-            }
+        }
+        let tone = self.behaviour().and_then(|behaviour| behaviour.early_hz);
+        if let Some(media) = self.media.as_mut().filter(|_| sign == Sign::EarlyMedia) {
+            media.mouth().set_background(network.sounds.ringback.clone());
+            media.mouth().set_voice(tone.map(|hz| Voice::new(hz, None)));
+            media.start_sending(now);
         }
         let bytes = ringing.to_bytes();
         network.wire.send(&self.route, &bytes);
@@ -97,10 +104,18 @@ impl Call {
         // A 2xx is repeated over TCP too: proxies on the way may not be reliable (§13.3.1.4).
         self.send_final(network, now, reply, 200, Repeats::start(now));
         self.answered = Some(now);
+        let behaviour = self.behaviour();
         let Some(media) = &mut self.media else { return };
         let sounds = &network.sounds;
         media.mouth().set_background(sounds.room.clone());
-        media.mouth().say(if machine { sounds.greeting.clone() } else { sounds.hello.clone() });
+        match behaviour {
+            Some(told) => {
+                let voice = told.voice_hz.map(|hz| Voice::new(hz, told.beat_ms));
+                media.mouth().set_voice(voice);
+            }
+            None if machine => media.mouth().say(sounds.greeting.clone()),
+            None => media.mouth().say(sounds.hello.clone()),
+        }
         media.start_sending(now);
         media.ear().forget(now);
         let agreed = media.agreed();
@@ -112,6 +127,14 @@ impl Call {
             after_ms: milliseconds(self.arrived, now),
         };
         network.events.emit(now, Some(&self.who), &what);
+    }
+
+    /// How it was told to behave, if it was.
+    fn behaviour(&self) -> Option<Behaviour> {
+        match *self.handset.manner() {
+            Manner::Told(behaviour) => Some(behaviour),
+            _ => None,
+        }
     }
 
     /// A CANCEL came: it ends the call if it came in time.

@@ -1,7 +1,9 @@
 //! One call, from its INVITE until nobody waits for anything any more.
 
 mod answering;
+mod changing;
 mod talking;
+mod telling;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use crate::dialog::Dialog;
 use crate::dice::Dice;
 use crate::ear::Ear;
 use crate::events::{What, Who};
+use crate::g711::Law;
 use crate::handset::{Action, Handset, Heard, Manner};
 use crate::media::{Media, News};
 use crate::message::Message;
@@ -38,6 +41,7 @@ pub(crate) struct Call {
     provisional: Option<Vec<u8>>,
     finals: Vec<Final>,
     requests: Vec<Sent>,
+    last_ack: Option<LastAck>,
     sdp_version: u32,
     arrived: Instant,
     ringing: Option<Instant>,
@@ -54,6 +58,13 @@ struct Final {
     sent: Instant,
     repeats: Repeats,
     acked: bool,
+}
+
+/// The ACK of our last re-INVITE, for copies of its answer.
+struct LastAck {
+    cseq: u32,
+    bytes: Vec<u8>,
+    route: Route,
 }
 
 /// A request of ours that waits for its answer.
@@ -80,7 +91,9 @@ impl Call {
         let to = address::user(uri).to_owned();
         let contact = network.contact(&to, &route);
         let options = &network.options;
+        let told = network.behaviours.get(&to).copied().map(Manner::Told);
         let manner = Manner::in_mood(options.to_invites)
+            .or(told)
             .unwrap_or_else(|| Manner::of(&to, options.answer_after_ms));
         let mut call = Self {
             who: Who {
@@ -98,6 +111,7 @@ impl Call {
             provisional: None,
             finals: Vec::new(),
             requests: Vec::new(),
+            last_ack: None,
             sdp_version: 1,
             arrived: now,
             ringing: None,
@@ -126,7 +140,7 @@ impl Call {
         let heard = self.media.as_mut().map_or(Heard::default(), |media| media.ear().heard(now));
         if let Some(action) = self.handset.poll(at_ms, heard) {
             match action {
-                Action::Ring { early_media } => self.ring(network, now, early_media),
+                Action::Ring(sign) => self.ring(network, now, sign),
                 Action::Refuse { code, reason } => self.refuse(network, now, code, reason, None),
                 Action::Answer { machine } => self.answer(network, now, machine),
                 Action::Press(key) => self.press(network, now, key),
@@ -210,20 +224,22 @@ impl Call {
         &self,
         network: &mut Network,
         now: Instant,
-        loss_percent: f32,
+        (codec, loss_percent): (Option<Law>, f32),
     ) -> Result<Media, Refusal> {
         let options = &network.options;
-        let agreed = sdp::agree(&self.invite.body, &options.codecs, !options.no_telephone_event)?;
+        let codecs = codec.as_ref().map_or(&options.codecs[..], std::slice::from_ref);
+        let agreed = sdp::agree(&self.invite.body, codecs, !options.no_telephone_event)?;
         let path = options.record.as_ref().map(|folder| folder.join(recording_name(&self.who)));
-        let ear =
-            Ear::open(agreed.law, path, now).map_err(|error| Refusal::Fault(error.to_string()))?;
+        let ear = Ear::open(agreed.law, path, options.packets, now)
+            .map_err(|error| Refusal::Fault(error.to_string()))?;
         let socket = network
             .ports
             .bind(network.address.ip())
             .map_err(|error| Refusal::Fault(format!("no port for RTP: {error}")))?;
         let mouth = Mouth::new(agreed.law, network.sounds.room.clone());
         let loss_percent = loss_percent.max(options.loss_percent);
-        Media::new(socket, agreed, ear, mouth, self.dice.clone(), loss_percent, now)
+        let times = (network.clock, now);
+        Media::new(socket, agreed, ear, mouth, self.dice.clone(), loss_percent, times)
             .map_err(|error| Refusal::Fault(error.to_string()))
     }
 

@@ -26,7 +26,12 @@ impl Call {
             }
             Keys::Info => {
                 let body = format!("Signal={key}\r\nDuration={}\r\n", sounds::KEY_MS);
-                self.request(network, now, "INFO", Some(("application/dtmf-relay", body)));
+                self.request(
+                    network,
+                    now,
+                    "INFO",
+                    Some(("application/dtmf-relay", body.into_bytes())),
+                );
                 "info"
             }
             Keys::Rfc4733 | Keys::Inband => {
@@ -102,7 +107,9 @@ impl Call {
         now: Instant,
         request: &Message,
     ) -> Message {
-        let Some(media) = self.media.as_mut().filter(|_| self.answered.is_some()) else {
+        // Both at once is glare (RFC 3261 §14.2).
+        let ours = self.is_changing();
+        let Some(media) = self.media.as_mut().filter(|_| self.answered.is_some() && !ours) else {
             return Message::reply(request, 491, "Request Pending", None);
         };
         self.dialog.refresh_target(request);
@@ -141,27 +148,32 @@ impl Call {
         response: &Message,
     ) {
         let code = response.code();
-        if code < 200 {
-            return;
-        }
         let branch = address::parameter(response.top_via(), "branch").unwrap_or_default();
         let Some(at) = self.requests.iter().position(|request| request.branch == branch) else {
-            return;
+            return self.change_answered_again(network, response);
         };
+        if code < 200 {
+            // An INVITE that has been heard is not repeated (§17.1.1.2); others are.
+            if self.requests[at].method == "INVITE" {
+                self.requests[at].repeats = Repeats::never(now);
+            }
+            return;
+        }
         let request = self.requests.swap_remove(at);
         let what = match request.method {
+            "INVITE" => return self.change_answered(network, now, response, request.branch),
             "BYE" => What::ByeAnswered { code },
             _ => What::InfoAnswered { code },
         };
         network.events.emit(now, Some(&self.who), &what);
     }
 
-    fn request(
+    pub(super) fn request(
         &mut self,
         network: &mut Network,
         now: Instant,
         method: &'static str,
-        body: Option<(&str, String)>,
+        body: Option<(&str, Vec<u8>)>,
     ) {
         let route = Route::to(self.dialog.next_hop(), &self.route);
         let branch = format!("z9hG4bK{}", self.dice.token());
@@ -172,7 +184,7 @@ impl Call {
         };
         let mut request = self.dialog.request(method, &via);
         if let Some((content_type, body)) = body {
-            request.set_body(content_type, body.into_bytes());
+            request.set_body(content_type, body);
         }
         let bytes = request.to_bytes();
         network.wire.send(&route, &bytes);

@@ -1,7 +1,9 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use yunling_switch_contract::{EventKind, LegId, MediaFigures, Owner, PlayEnd, PlayId, PlayItem};
+use yunling_switch_contract::{
+    EventKind, LegId, MediaFigures, Owner, PlayEnd, PlayId, PlayItem, PlayMode,
+};
 
 use super::super::NoPorts;
 use super::super::plane::COMMAND_QUEUE;
@@ -11,7 +13,7 @@ use super::rig::{GATE_MARK, PANIC_MARK, Rig, free_ports, prompt};
 async fn close_finishes_the_play_and_nothing_comes_after() {
     let rig = Rig::new(1);
     let (leg, peer) = rig.connected("closed");
-    leg.play(PlayId(1), vec![prompt(1, 80_000).0]);
+    leg.play(PlayId(1), vec![prompt(1, 80_000).0], PlayMode::Once);
     peer.receive();
     let figures = leg.close().await;
     assert!(figures.sent_packets > 0);
@@ -37,7 +39,7 @@ async fn a_leg_that_was_never_connected_has_no_figures() {
 async fn dropping_a_leg_ends_it_and_frees_its_ports() {
     let rig = Rig::new(1);
     let (leg, _peer) = rig.connected("dropped");
-    leg.play(PlayId(1), vec![prompt(1, 80_000).0]);
+    leg.play(PlayId(1), vec![prompt(1, 80_000).0], PlayMode::Once);
     drop(leg);
     rig.expect_finished(PlayId(1), PlayEnd::LegEnded);
     loop {
@@ -82,14 +84,18 @@ async fn a_panic_ends_one_leg_alone() {
     let rig = Rig::new(2);
     let (sound, peer) = rig.connected("sound");
     let (broken, _) = rig.connected("broken");
-    broken.play(PlayId(1), vec![prompt(1, 400).0, PlayItem::Mark(PANIC_MARK), prompt(1, 80_000).0]);
+    broken.play(
+        PlayId(1),
+        vec![prompt(1, 400).0, PlayItem::Mark(PANIC_MARK), prompt(1, 80_000).0],
+        PlayMode::Once,
+    );
     broken.ended().await;
     rig.expect_finished(PlayId(1), PlayEnd::LegEnded);
-    broken.play(PlayId(2), vec![]);
+    broken.play(PlayId(2), vec![], PlayMode::Once);
     rig.expect_finished(PlayId(2), PlayEnd::LegEnded);
     assert!(broken.close().await.sent_packets > 0);
     let (item, expected) = prompt(5, 1_600);
-    sound.play(PlayId(3), vec![item]);
+    sound.play(PlayId(3), vec![item], PlayMode::Once);
     let heard: Vec<u8> = peer
         .receive_sound(yunling_switch_contract::Codec::Pcma, 1_600)
         .into_iter()
@@ -104,7 +110,7 @@ async fn closing_the_plane_ends_every_leg() {
     let rig = Rig::with(free_ports(4), 2, Duration::ZERO);
     let legs: Vec<_> = (0..4).map(|n| rig.connected(&format!("leg {n}"))).collect();
     for (leg, _) in &legs {
-        leg.play(PlayId(1), vec![prompt(1, 80_000).0]);
+        leg.play(PlayId(1), vec![prompt(1, 80_000).0], PlayMode::Once);
     }
     rig.plane.close();
     for _ in 0..4 {
@@ -129,14 +135,14 @@ async fn a_full_queue_ends_the_leg() {
     let rig = Rig::new(2);
     let (leg, _peer) = rig.connected("flooded");
     let gate = rig.gate.lock().unwrap();
-    leg.play(PlayId(1), vec![PlayItem::Mark(GATE_MARK), prompt(1, 80_000).0]);
+    leg.play(PlayId(1), vec![PlayItem::Mark(GATE_MARK), prompt(1, 80_000).0], PlayMode::Once);
     assert!(matches!(rig.kind(), EventKind::PlayMark { .. }));
     for _ in 0..COMMAND_QUEUE {
         leg.stop(PlayId(99));
     }
     let refused = rig.plane.open(LegId::new("late"), Owner(1)).err();
     assert!(matches!(refused, Some(NoPorts::Stalled)), "{refused:?}");
-    leg.play(PlayId(2), vec![]);
+    leg.play(PlayId(2), vec![], PlayMode::Once);
     drop(gate);
     leg.ended().await;
     rig.expect_finished(PlayId(1), PlayEnd::LegEnded);

@@ -7,8 +7,8 @@ use std::time::Instant;
 use yunling_fuzz::{Limits, Target};
 use yunling_switch_contract::{Codec, Event, EventSink, LegId, Owner, TrunkEvent};
 
-use super::super::Agreed;
 use super::super::events::LegEvents;
+use super::super::heard::Heard;
 use super::super::hearing::Hearing;
 use super::super::meter::Meter;
 use super::super::reports::Reports;
@@ -16,13 +16,16 @@ use super::super::rtcp;
 use super::super::rtp::{self, Header};
 use super::super::sender::Sender;
 use super::super::socket::Datagram;
+use super::super::{Agreed, Phase};
 
 /// Where a packet of an input goes and how long it is: a byte, then two.
 const RTP_PORT: u8 = 0;
 const RTCP_PORT: u8 = 1;
 const OUR_SSRC: u32 = 0x0102_0304;
 
-struct Counter(AtomicUsize);
+/// Counts events.
+#[derive(Default)]
+pub(super) struct Counter(AtomicUsize);
 
 impl EventSink for Counter {
     fn deliver(&self, _event: Event) {
@@ -32,8 +35,10 @@ impl EventSink for Counter {
     fn trunk(&self, _event: TrunkEvent) {}
 }
 
-fn agreed() -> Agreed {
+/// What was agreed on with the peer that sends anything.
+pub(super) fn agreed() -> Agreed {
     Agreed {
+        phase: Phase::Answered,
         remote: "192.0.2.1:4000".parse().unwrap(),
         remote_rtcp: "192.0.2.1:4001".parse().unwrap(),
         codec: Codec::Pcma,
@@ -62,7 +67,18 @@ fn packet(sequence: u16, payload_type: u8, payload: &[u8]) -> (u8, Vec<u8>) {
     (RTP_PORT, [&header.to_bytes()[..], payload].concat())
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+/// The packets of an input, and whether each goes to the RTCP port.
+pub(super) fn packets(mut input: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[port, high, low], after) = input.split_first_chunk::<3>()?;
+        let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
+        let (packet, rest) = after.split_at(length);
+        input = rest;
+        Some((port & 1 == RTCP_PORT, packet))
+    })
+}
+
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let key = |end: u8, duration: u8| [5, end | 10, 0, duration];
     let sender_report = vec![
         0x81, 200, 0, 12, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 7,
@@ -77,6 +93,7 @@ fn seeds() -> Vec<Vec<u8>> {
             packet(1, 8, &[7; 160]),
             packet(2, 101, &key(0, 80)),
             packet(3, 101, &key(0x80, 160)),
+            packet(4, 101, &[5, 10, 0xFF, 0xFF]),
         ]),
         framed(&[packet(65_535, 0, &[7; 80]), packet(0, 13, &[40]), packet(1, 77, &extended)]),
         framed(&[packet(1, 8, &[1; 20]), (RTCP_PORT, sender_report), (RTCP_PORT, goodbye)]),
@@ -96,21 +113,19 @@ fn any_packets_are_survived_and_none_costs_memory() {
     let agreed = agreed();
     target.run(|input| {
         let now = Instant::now();
-        let sink = Arc::new(Counter(AtomicUsize::new(0)));
+        let sink = Arc::new(Counter::default());
         let keys = Arc::clone(&sink);
         let events = LegEvents { owner: Owner(1), leg: LegId::new("fuzz"), sink };
         let (mut hearing, mut meter) = (Hearing::new(&agreed), Meter::new(0, now));
         let mut reports = Reports::new(&agreed, 1, now);
         let sender = Sender::new(OUR_SSRC, 1, 1);
         hearing.listen_for_tones(input.first().is_some_and(|first| first & 0x80 != 0));
-        let (mut rest, mut arrived, mut taken) = (input, 0u32, 0usize);
-        while let Some((&[port, high, low], after)) = rest.split_first_chunk::<3>() {
-            let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
-            let (bytes, behind) = after.split_at(length);
-            rest = behind;
+        let mut heard = Heard::default();
+        let (mut arrived, mut taken) = (0u32, 0usize);
+        for (is_rtcp, bytes) in packets(input) {
             arrived = arrived.wrapping_add(160);
             taken += 1;
-            if port & 1 == RTCP_PORT {
+            if is_rtcp {
                 let from = agreed.remote_rtcp;
                 reports.take(Datagram { bytes, from, arrived }, &sender, &mut meter);
                 if let Some(heard) = rtcp::parse(bytes, OUR_SSRC) {
@@ -119,7 +134,9 @@ fn any_packets_are_survived_and_none_costs_memory() {
                 }
             } else {
                 let from = agreed.remote;
-                hearing.take(Datagram { bytes, from, arrived }, &agreed, &events, &mut meter);
+                let datagram = Datagram { bytes, from, arrived };
+                heard.begin(true);
+                hearing.take(datagram, &agreed, &events, &mut heard, &mut meter);
                 if let Some(packet) = rtp::parse(bytes) {
                     assert!(packet.payload.len() + rtp::HEADER_LEN <= bytes.len());
                 }

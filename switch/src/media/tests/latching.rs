@@ -1,6 +1,6 @@
 use std::net::UdpSocket;
 
-use yunling_switch_contract::{EventKind, MediaFigures, PlayEnd, PlayId, PlayItem};
+use yunling_switch_contract::{EventKind, MediaFigures, PlayEnd, PlayId, PlayItem, PlayMode};
 
 use super::super::{Agreed, MediaLeg};
 use super::rig::{GATE_MARK, Peer, Rig};
@@ -114,7 +114,7 @@ async fn early_media_that_waits_in_the_socket_is_thrown_away() {
     let mut peer = Peer::new(leg.local());
     let gate = std::sync::Arc::clone(&rig.gate);
     let held = gate.lock().unwrap();
-    other.play(PlayId(1), vec![PlayItem::Mark(GATE_MARK)]);
+    other.play(PlayId(1), vec![PlayItem::Mark(GATE_MARK)], PlayMode::Once);
     assert!(matches!(rig.kind(), EventKind::PlayMark { .. }), "the shard stands still");
     for _ in 0..30 {
         ringback.send(8, &SILENCE);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use yunling_switch_contract::{Codec, EventKind, PlayEnd, PlayId, PlayItem};
+use yunling_switch_contract::{Codec, EventKind, PlayEnd, PlayId, PlayItem, PlayMode};
 
 use super::super::Agreed;
 use super::rig::{PATIENCE, Peer, Rig, prompt};
@@ -26,6 +26,7 @@ fn a_play_is_heard_sample_by_sample_without_a_seam() {
             two,
             PlayItem::Mark(3),
         ],
+        PlayMode::Once,
     );
     let mut expected = one_samples;
     expected.extend([Codec::Pcma.silence(); 40]);
@@ -71,7 +72,7 @@ fn frames_keep_the_time_whatever_the_peer_insists_on() {
         leg.connect(Agreed { ptime_ms, ..peer.agreed() });
         let (item, expected) = prompt(3, usize::from(ptime_ms) * 8 * 5 - 3);
         let first = peer.receive();
-        leg.play(PlayId(1), vec![item]);
+        leg.play(PlayId(1), vec![item], PlayMode::Once);
         let heard = peer.receive_sound(Codec::Pcma, expected.len());
         assert_eq!(samples(&heard)[..expected.len()], expected, "{ptime_ms} ms");
         let mut last = heard[heard.len() - 1].clone();
@@ -97,7 +98,7 @@ fn fifty_legs_at_once_hear_each_its_own() {
     for n in 0..50u8 {
         let (leg, peer) = rig.connected(&format!("leg {n}"));
         let (item, expected) = prompt(n, 4_000 + usize::from(n));
-        leg.play(PlayId(u32::from(n)), vec![item]);
+        leg.play(PlayId(u32::from(n)), vec![item], PlayMode::Once);
         legs.push((leg, peer, expected));
     }
     for (n, (_, peer, expected)) in legs.iter().enumerate() {
@@ -118,10 +119,10 @@ fn fifty_legs_at_once_hear_each_its_own() {
 fn a_new_play_cuts_the_old_one() {
     let rig = Rig::new(1);
     let (leg, peer) = rig.connected("cut");
-    leg.play(PlayId(1), vec![PlayItem::Mark(1), prompt(1, 80_000).0]);
+    leg.play(PlayId(1), vec![PlayItem::Mark(1), prompt(1, 80_000).0], PlayMode::Once);
     assert!(matches!(rig.kind(), EventKind::PlayMark { .. }));
     let (item, expected) = prompt(0x80, 500);
-    leg.play(PlayId(2), vec![item]);
+    leg.play(PlayId(2), vec![item], PlayMode::Once);
     rig.expect_finished(PlayId(1), PlayEnd::Cut);
     rig.expect_finished(PlayId(2), PlayEnd::Completed);
     let mut packet = peer.receive();
@@ -135,7 +136,7 @@ fn a_new_play_cuts_the_old_one() {
 fn stop_stops_only_the_play_it_names() {
     let rig = Rig::new(1);
     let (leg, peer) = rig.connected("stop");
-    leg.play(PlayId(1), vec![PlayItem::Mark(1), prompt(1, 80_000).0]);
+    leg.play(PlayId(1), vec![PlayItem::Mark(1), prompt(1, 80_000).0], PlayMode::Once);
     assert!(matches!(rig.kind(), EventKind::PlayMark { .. }));
     leg.stop(PlayId(9));
     let sound = peer.receive_sound(Codec::Pcma, 800);
@@ -145,7 +146,7 @@ fn stop_stops_only_the_play_it_names() {
     rig.expect_finished(PlayId(1), PlayEnd::Cut);
     while peer.receive().payload != [Codec::Pcma.silence(); 160] {}
     leg.stop(PlayId(1));
-    leg.play(PlayId(2), vec![]);
+    leg.play(PlayId(2), vec![], PlayMode::Once);
     rig.expect_finished(PlayId(2), PlayEnd::Completed);
 }
 
@@ -153,7 +154,7 @@ fn stop_stops_only_the_play_it_names() {
 fn before_the_connect_a_play_is_refused() {
     let rig = Rig::new(1);
     let leg = rig.open("early");
-    leg.play(PlayId(1), vec![prompt(1, 800).0]);
+    leg.play(PlayId(1), vec![prompt(1, 800).0], PlayMode::Once);
     rig.expect_finished(PlayId(1), PlayEnd::Refused);
 }
 
@@ -162,7 +163,7 @@ fn a_play_stands_still_while_the_peer_holds_us_and_goes_on_where_it_was() {
     let rig = Rig::new(1);
     let (leg, peer) = rig.connected("held");
     let (item, expected) = prompt(1, 8_000);
-    leg.play(PlayId(1), vec![item, PlayItem::Mark(1)]);
+    leg.play(PlayId(1), vec![item, PlayItem::Mark(1)], PlayMode::Once);
     let mut heard = peer.receive_sound(Codec::Pcma, 1_600);
     let before = heard.last().unwrap().header;
     leg.connect(Agreed { send: false, ..peer.agreed() });
@@ -196,7 +197,7 @@ fn a_held_play_can_be_stopped() {
     let leg = rig.open("held and stopped");
     let peer = Peer::new(leg.local());
     leg.connect(Agreed { send: false, ..peer.agreed() });
-    leg.play(PlayId(1), vec![prompt(1, 160).0]);
+    leg.play(PlayId(1), vec![prompt(1, 160).0], PlayMode::Once);
     leg.stop(PlayId(1));
     rig.expect_finished(PlayId(1), PlayEnd::Cut);
 }
@@ -206,7 +207,7 @@ fn the_codec_may_change_in_mid_play() {
     let rig = Rig::new(1);
     let (leg, peer) = rig.connected("recoded");
     let (item, expected) = prompt(1, 8_000);
-    leg.play(PlayId(1), vec![item]);
+    leg.play(PlayId(1), vec![item], PlayMode::Once);
     let mut packets = peer.receive_sound(Codec::Pcma, 160);
     leg.connect(Agreed { codec: Codec::Pcmu, ..peer.agreed() });
     while packets.len() < 50 {

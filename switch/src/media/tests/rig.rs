@@ -12,7 +12,7 @@ use yunling_switch_contract::{
 };
 
 use super::super::rtp::{self, Header};
-use super::super::{Agreed, MediaConfig, MediaLeg, MediaPlane};
+use super::super::{Agreed, MediaConfig, MediaLeg, MediaPlane, Phase};
 
 /// Far longer than anything takes; a test that waits so long has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,9 +61,23 @@ impl Rig {
         Self::with(free_ports(pairs), 1, Duration::ZERO)
     }
 
+    /// The same, where a peer is taken for gone after so long.
+    pub(super) fn with_silence(pairs: u16, silence: Duration) -> Self {
+        Self::start(free_ports(pairs), 1, Duration::ZERO, silence)
+    }
+
     pub(super) fn with(ports: RangeInclusive<u16>, shards: usize, quarantine: Duration) -> Self {
+        Self::start(ports, shards, quarantine, Duration::ZERO)
+    }
+
+    fn start(
+        ports: RangeInclusive<u16>,
+        shards: usize,
+        quarantine: Duration,
+        silence: Duration,
+    ) -> Self {
         let (sender, events) = channel();
-        let config = MediaConfig { address: HERE, advertised: HERE, ports, shards };
+        let config = MediaConfig { address: HERE, advertised: HERE, ports, silence, shards };
         let gate = Arc::new(Mutex::new(()));
         let sink = Arc::new(Sink { events: Mutex::new(sender), gate: Arc::clone(&gate) });
         let plane = MediaPlane::start_with(&config, sink, quarantine).unwrap();
@@ -158,6 +172,7 @@ impl Peer {
     /// What was agreed with this peer: A-law, 20 ms, no telephone-event.
     pub(super) fn agreed(&self) -> Agreed {
         Agreed {
+            phase: Phase::Answered,
             remote: self.rtp.local_addr().unwrap(),
             remote_rtcp: self.rtcp.local_addr().unwrap(),
             codec: Codec::Pcma,
@@ -233,6 +248,23 @@ impl Peer {
             let bytes = self.packet(n == 1, payload_type, self.timestamp, &payload);
             self.rtp.send_to(&bytes, self.leg).unwrap();
         }
+    }
+
+    /// Sends one packet of a key that has lasted so long.
+    pub(super) fn event(&mut self, payload_type: u8, code: u8, duration: u16, is_over: bool) {
+        let [high, low] = duration.to_be_bytes();
+        let payload = [code, u8::from(is_over) << 7 | 10, high, low];
+        let begins = self.timestamp.wrapping_add(160);
+        let bytes = self.packet(duration == 160, payload_type, begins, &payload);
+        self.rtp.send_to(&bytes, self.leg).unwrap();
+    }
+
+    /// Sends an empty receiver report.
+    pub(super) fn report(&self) {
+        let [s0, s1, s2, s3] = self.ssrc.to_be_bytes();
+        let mut to = self.leg;
+        to.set_port(to.port() + 1);
+        self.rtcp.send_to(&[0x80, 201, 0, 1, s0, s1, s2, s3], to).unwrap();
     }
 
     /// Leaves a sequence number out, as if a packet were lost.

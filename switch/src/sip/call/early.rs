@@ -82,6 +82,11 @@ impl Branches {
         Some(self.0.swap_remove(answered))
     }
 
+    /// What the branch of this tag agreed on.
+    pub(super) fn agreement_of(&self, to_tag: &str) -> Option<Agreement> {
+        self.0.iter().find(|early| early.dialog.remote_tag() == to_tag)?.agreement
+    }
+
     fn find(&mut self, to_tag: &str) -> Option<usize> {
         self.0.iter().position(|early| early.dialog.remote_tag() == to_tag)
     }

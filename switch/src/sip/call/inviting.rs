@@ -31,6 +31,8 @@ pub(super) struct Inviting {
     pub branches: Branches,
     /// What the last 18x agreed on, for peers whose 2xx does not repeat it.
     early: Option<Agreement>,
+    /// Whose media is heard meanwhile: that of the branch that described its own last.
+    heard: Option<Agreement>,
 }
 
 /// What was tried for this call, over all repetitions of the INVITE.
@@ -116,6 +118,7 @@ impl Call {
             attempts: again.unwrap_or_default(),
             branches: Branches::default(),
             early: None,
+            heard: None,
         });
     }
 
@@ -186,6 +189,14 @@ impl Call {
                 inviting.early = early.or(inviting.early);
                 if !self.reported {
                     out.push(Output::Ringing { code: status, early_media: early.is_some() });
+                }
+                // What a reliable response has settled no later one changes.
+                let of_branch =
+                    response.tag_of_to().and_then(|tag| inviting.branches.agreement_of(tag));
+                let heard = early.and(of_branch).or(early);
+                if heard.is_some() && heard != inviting.heard && !inviting.is_cancelled() {
+                    inviting.heard = heard;
+                    out.extend(heard.map(Output::Early));
                 }
             }
             Cancel::NotWanted if first => out.push(Output::Trying),

@@ -100,6 +100,8 @@ pub(crate) enum Output {
         code: u16,
         early_media: bool,
     },
+    /// A branch of the call described its media before the answer: it may be heard.
+    Early(Agreement),
     /// A 2xx, acknowledged; audio may flow.
     Answered {
         dialog: Box<DialogState>,

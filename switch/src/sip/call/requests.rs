@@ -173,7 +173,7 @@ impl Call {
             let refusal = self.response(request, 420, "Bad Extension");
             return self.reply(request, refusal.header("Unsupported", unknown).bare(), back, out);
         }
-        let answer = match request.sdp() {
+        let (answer, heard) = match request.sdp() {
             // RFC 3311 §5.2: our own offer is not answered yet.
             Some(_) if !early.is_settled => {
                 let refusal = self.response(request, 491, "Request Pending").bare();
@@ -182,15 +182,16 @@ impl Call {
             Some(offer) => match take_offer(offer, &mut self.session) {
                 Ok((agreement, answer)) => {
                     early.agreement = Some(agreement);
-                    Some(answer)
+                    (Some(answer), Some(agreement))
                 }
                 Err(why) => return self.refuse_offer(request, &why, back, out),
             },
-            None => None,
+            None => (None, None),
         };
         early.dialog.refresh_target(request);
         let ok = self.accepted(request).sdp(answer.as_deref());
         self.reply(request, ok, back, out);
+        out.extend(heard.map(Output::Early));
     }
 
     /// A re-INVITE or UPDATE: hold, a new address, another codec, or only a sign of life.

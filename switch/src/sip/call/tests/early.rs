@@ -201,3 +201,70 @@ fn a_peer_without_reliable_responses_is_told_if_they_are_required() {
         "the trunk has no reliable provisional responses, and its setting requires them"
     );
 }
+
+impl Line {
+    /// Ports of the descriptions whose media was to be heard before the answer.
+    fn heard(&self) -> Vec<u16> {
+        self.out
+            .iter()
+            .filter_map(|output| match output {
+                Output::Early(agreement) => Some(agreement.remote.port()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A branch rings with media of its own, if it is reliable with this RSeq.
+    fn ring_from(&mut self, tag: &str, rseq: Option<u32>, port: u16) {
+        let sdp = SDP.replace("4000", &port.to_string());
+        match rseq {
+            Some(rseq) => self.ring(tag, rseq, "", &sdp),
+            None => {
+                let text = self.response("INVITE", 183, "", &sdp).unwrap();
+                self.receive(&text.replace(";tag=b\r\n", &format!(";tag={tag}\r\n")));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_branch_that_described_its_media_last_is_heard_until_one_answers() {
+    let mut line = Line::dial(Transport::Udp);
+    line.respond("INVITE", 180, "", "");
+    assert_eq!(line.heard(), [0u16; 0]);
+    line.ring_from("b", None, 4000);
+    line.ring_from("b", None, 4000);
+    assert_eq!(line.heard(), [4000], "said again");
+    line.ring_from("c", None, 5000);
+    line.respond("INVITE", 180, "", "");
+    assert_eq!(line.heard(), [4000, 5000]);
+    line.ring_from("b", None, 4002);
+    assert_eq!(line.heard(), [4000, 5000, 4002]);
+    line.respond("INVITE", 200, "", "");
+    let answered = line.out.iter().find_map(|output| match output {
+        Output::Answered { agreement, .. } => Some(agreement.remote.port()),
+        _ => None,
+    });
+    assert_eq!(answered, Some(4002), "the answering branch's own");
+}
+
+#[test]
+fn what_a_reliable_response_settled_no_later_one_changes_but_an_update_does() {
+    let mut line = Line::dial(Transport::Udp);
+    line.ring_from("b", Some(1), 4000);
+    line.respond("PRACK", 200, "", "");
+    line.ring_from("b", None, 5000);
+    assert_eq!(line.heard(), [4000]);
+    let sdp = SDP.replace("4000", "6000");
+    line.ask("UPDATE", 1, "Content-Type: application/sdp\r\n", &sdp);
+    assert_eq!(line.heard(), [4000, 6000]);
+}
+
+#[test]
+fn nobody_is_heard_behind_our_cancel() {
+    let mut line = Line::dial(Transport::Udp);
+    line.respond("INVITE", 180, "", "");
+    line.hang_up();
+    line.ring_from("b", None, 4000);
+    assert_eq!(line.heard(), [0u16; 0]);
+}

@@ -1,5 +1,5 @@
 //! How the published surface's scalars are described: strings that may as well be written as
-//! numbers. They only describe; the use case reads the values.
+//! numbers. They only describe; the use cases read the values.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ macro_rules! scalars {
     ($($(#[$doc:meta])* $name:ident = $schema:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
-        pub(super) struct $name(Value);
+        pub(in crate::api) struct $name(Value);
 
         impl Type for $name {
             const IS_REQUIRED: bool = true;
@@ -63,6 +63,37 @@ scalars! {
             MetaSchema { minimum: Some(1.0), maximum: Some(3.0), ..MetaSchema::new("integer") },
         )
     };
+    /// 0, 1 or 2, or a boolean, of which `true` is 2.
+    Record = MetaSchema {
+        default: Some(json!(0)),
+        any_of: vec![
+            inline(MetaSchema {
+                enum_items: ["0", "1", "2", "true", "false"].map(|text| json!(text)).to_vec(),
+                ..MetaSchema::new("string")
+            }),
+            inline(MetaSchema { minimum: Some(0.0), maximum: Some(2.0), ..MetaSchema::new("integer") }),
+            inline(MetaSchema::new("boolean")),
+        ],
+        ..MetaSchema::ANY
+    };
+    /// 0 or 1.
+    Mode = MetaSchema {
+        default: Some(json!(0)),
+        ..either(
+            MetaSchema { enum_items: vec![json!("0"), json!("1")], ..MetaSchema::new("string") },
+            MetaSchema { minimum: Some(0.0), maximum: Some(1.0), ..MetaSchema::new("integer") },
+        )
+    };
+    /// A number of seconds.
+    Seconds = either(
+        MetaSchema { pattern: Some("^[0-9]+$".to_owned()), ..MetaSchema::new("string") },
+        MetaSchema { minimum: Some(0.0), ..MetaSchema::new("integer") },
+    );
+    /// A boolean that may be written as a text.
+    Flag = either(
+        MetaSchema { enum_items: vec![json!("true"), json!("false")], ..MetaSchema::new("string") },
+        MetaSchema::new("boolean"),
+    );
     /// A key, or any.
     KeyRule = either(
         MetaSchema { pattern: Some("^([0-9*#]|any)$".to_owned()), ..MetaSchema::new("string") },
@@ -71,6 +102,9 @@ scalars! {
 }
 
 fn either(string: MetaSchema, number: MetaSchema) -> MetaSchema {
-    let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
     MetaSchema { any_of: vec![inline(string), inline(number)], ..MetaSchema::ANY }
+}
+
+fn inline(schema: MetaSchema) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(schema))
 }

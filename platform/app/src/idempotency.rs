@@ -2,15 +2,18 @@
 //! what was accepted is remembered; a refusal did nothing, so its repeat is looked at afresh.
 
 use crate::{App, Refusal};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use yunling_domain::AccountId;
 use yunling_domain::error_code::{
     BAD_IDEMPOTENCY_KEY, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_IN_PROGRESS, INTERNAL,
 };
-use yunling_store::idempotency::{IdempotencyKey, Known, lookup};
+use yunling_store::idempotency::{IdempotencyKey, KeptAnswer, Known, lookup};
 
 /// The longest key, in characters.
 const MAX_CHARS: usize = 255;
+/// What was accepted is answered with 200 on every surface.
+const ANSWERED: u16 = 200;
 /// When a request that is still under way is worth repeating, seconds.
 const UNDER_WAY_RETRY_S: u32 = 1;
 
@@ -35,29 +38,47 @@ impl Idempotency {
         Ok(Self { key: key.to_owned(), body_sha: hex::encode(digest) })
     }
 
-    /// The key as it is stored: `route` names the operation that it was sent to.
-    pub(crate) fn stored_key(&self, account: &AccountId, route: &str) -> IdempotencyKey {
+    /// The key as it is stored: one of an account and an operation.
+    fn stored_key(&self, account: &AccountId, route: &str) -> IdempotencyKey {
         IdempotencyKey { account: account.clone(), key: self.key.clone(), route: route.to_owned() }
     }
 
-    pub(crate) fn body_sha(&self) -> &str {
-        &self.body_sha
+    /// What the key is to stand for, from the commit on that stores what is answered.
+    pub(crate) fn answered_by(
+        self,
+        account: &AccountId,
+        route: &str,
+        answer: &impl Serialize,
+    ) -> KeptAnswer {
+        KeptAnswer {
+            key: self.stored_key(account, route),
+            body_sha: self.body_sha,
+            status: ANSWERED,
+            response: serde_json::to_string(answer)
+                .expect("an answer is a few texts, which become JSON"),
+        }
     }
 }
 
 /// The answer that the key stands for already, if any.
-pub(crate) async fn earlier_answer<A: DeserializeOwned>(
+pub(crate) async fn earlier_answer<T: DeserializeOwned>(
     app: &App,
     account: &AccountId,
     route: &str,
     idempotency: &Idempotency,
-) -> Result<Option<A>, Refusal> {
+) -> Result<Option<T>, Refusal> {
     let key = idempotency.stored_key(account, route);
-    replayed(lookup(app.store().reader(), &key, idempotency.body_sha()).await?)
+    replayed(lookup(app.store().reader(), &key, &idempotency.body_sha).await?)
+}
+
+/// The answer that a key stands for which another request has taken in the meantime.
+pub(crate) fn answer_of_another<T: DeserializeOwned>(known: Known) -> Result<T, Refusal> {
+    let earlier = replayed(known)?;
+    Ok(earlier.expect("a key that was not taken is known: a new one is taken"))
 }
 
 /// What is known of a key, as an answer.
-pub(crate) fn replayed<A: DeserializeOwned>(known: Known) -> Result<Option<A>, Refusal> {
+fn replayed<T: DeserializeOwned>(known: Known) -> Result<Option<T>, Refusal> {
     match known {
         Known::New => Ok(None),
         Known::OtherBody => {

@@ -1,0 +1,154 @@
+//! A conversation's recording: where it goes, whom it takes down, and that it can be had in the end.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use yunling_app::finish_conversation::RecordingFacts;
+use yunling_app::recordings::{self, End, Place};
+use yunling_domain::conversation::Party;
+use yunling_domain::event::EventBody;
+use yunling_domain::{Micros, RecordingId};
+use yunling_switch_contract as engine;
+use yunling_switch_contract::{Command, EventKind};
+
+use super::leg::Place as LegPlace;
+use super::task::Talk;
+
+/// How long the record of a conversation waits until its recording can be had (RESOLUTIONS, CDR).
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same on a node that stops: its calls have ten seconds for everything.
+const PUBLISHED_BEFORE_A_STOP: Duration = Duration::from_secs(3);
+
+/// The recording of a conversation; it has one at most.
+#[derive(Default)]
+pub(super) enum Recorder {
+    /// There is none.
+    #[default]
+    Off,
+    /// The engine writes it.
+    Writing(Box<Place>),
+    /// The engine has written it, and it is on its way to where it can be had.
+    Publishing(RecordingId, JoinHandle<Option<RecordingFacts>>),
+}
+
+impl Talk<'_> {
+    /// Begins to record everybody who takes part.
+    pub(super) async fn start_recording(&mut self, at: Micros) {
+        let queued = &self.queued;
+        let begun = recordings::begin(
+            &self.shell.app,
+            &queued.account,
+            &queued.application,
+            &queued.conversation_id,
+        );
+        match begun.await {
+            Ok(place) => {
+                let recording = place.recording.to_string();
+                self.recorder = Recorder::Writing(Box::new(place));
+                self.record_all().await;
+                self.tell(at, None, EventBody::RecordingStarted { recording });
+            }
+            Err(why) => {
+                let why = why.to_string();
+                tracing::error!(why, "a conversation is not recorded");
+                self.tell(at, None, EventBody::NotRecorded { why });
+            }
+        }
+    }
+
+    /// Tells the engine whom to record: the caller on the left, whoever else on the right. To be
+    /// said again when somebody joins.
+    pub(super) async fn record_all(&self) {
+        let Recorder::Writing(place) = &self.recorder else { return };
+        let on = |side: fn(Party) -> bool| {
+            let legs = self.legs.iter().filter(|leg| leg.place != LegPlace::Over);
+            legs.filter(|leg| side(leg.party)).map(|leg| leg.id.clone()).collect()
+        };
+        let recording = engine::Recording {
+            id: self.recording_id(),
+            owner: self.route.owner(),
+            leg: self.leg(Party::CALLER).id.clone(),
+            left: on(|party| party == Party::CALLER),
+            right: on(|party| party != Party::CALLER),
+            file: place.file.clone(),
+        };
+        self.line.command(Command::Record(Box::new(recording))).await;
+    }
+
+    /// Ends the recording; the engine then says what it holds.
+    pub(super) async fn stop_recording(&self) {
+        if matches!(self.recorder, Recorder::Writing(_)) {
+            let stop = Command::StopRecording {
+                owner: self.route.owner(),
+                leg: self.leg(Party::CALLER).id.clone(),
+                recording: self.recording_id(),
+            };
+            self.line.command(stop).await;
+        }
+    }
+
+    /// A conversation has one recording and a number of its own.
+    fn recording_id(&self) -> engine::RecordingId {
+        engine::RecordingId(self.route.owner().0)
+    }
+
+    /// The engine is done with the file: it is brought to where it can be had, beside the
+    /// conversation.
+    pub(super) fn recorded(&mut self, at: Micros, kind: EventKind) {
+        let EventKind::Recorded { recording: _, duration_ms, octets, lost_ms, failure } = kind
+        else {
+            return;
+        };
+        let Recorder::Writing(place) = std::mem::take(&mut self.recorder) else { return };
+        let id = place.recording;
+        let recording = id.to_string();
+        let told = EventBody::RecordingEnded { recording, duration_ms, failure: failure.clone() };
+        self.tell(at, None, told);
+        let end = End { duration_ms, octets, lost_ms, failure };
+        let (app, account, published) =
+            (self.shell.app.clone(), self.queued.account.clone(), id.clone());
+        let publishing = tokio::spawn(async move {
+            match recordings::publish(&app, &account, &published, end).await {
+                Ok(facts) => facts,
+                Err(error) => {
+                    tracing::error!(recording = %published, %error, "a recording cannot be had yet");
+                    Some(RecordingFacts { id: published, url: None, duration_s: None })
+                }
+            }
+        });
+        self.recorder = Recorder::Publishing(id, publishing);
+    }
+
+    /// Waits until the recording can be had, but not for long: the record goes out without, and the
+    /// recording goes on by itself.
+    pub(super) async fn recording_facts(&mut self) -> Option<RecordingFacts> {
+        let until = Instant::now()
+            + match self.shell.closing.is_cancelled() {
+                true => PUBLISHED_BEFORE_A_STOP,
+                false => PUBLISHED_WITHIN,
+            };
+        while matches!(self.recorder, Recorder::Writing(_)) {
+            let event = tokio::select! {
+                event = self.route.next() => event,
+                () = tokio::time::sleep_until(until) => break,
+            };
+            if matches!(event.kind, EventKind::Recorded { .. }) {
+                self.recorded(self.anchor.at(event.at), event.kind);
+            }
+        }
+        let late = |id| RecordingFacts { id, url: None, duration_s: None };
+        match std::mem::take(&mut self.recorder) {
+            Recorder::Off => None,
+            // Whatever the engine has written is found at the next start.
+            Recorder::Writing(place) => Some(late(place.recording)),
+            Recorder::Publishing(id, publishing) => {
+                tokio::select! {
+                    published = publishing => published.ok().flatten(),
+                    () = tokio::time::sleep_until(until) => Some(late(id)),
+                }
+            }
+        }
+    }
+}
