@@ -1,5 +1,6 @@
 use crate::config::Settings;
 use crate::directory::{self, Directory, MediaCache};
+use crate::event_streams::EventStreams;
 use crate::import_media::ImportRoom;
 use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Objects, Poke, Random, Talks};
@@ -77,6 +78,7 @@ struct Inner {
     sip_traces: Arc<SipTraces>,
     talks: OnceLock<Arc<dyn Talks>>,
     recordings: RecordingDesk,
+    event_streams: EventStreams,
     draining: AtomicBool,
 }
 
@@ -108,6 +110,7 @@ impl App {
             sip_traces,
             talks: OnceLock::new(),
             recordings: RecordingDesk::default(),
+            event_streams: EventStreams::default(),
             draining: AtomicBool::new(false),
         }));
         app.reload().await?;
@@ -254,6 +257,11 @@ impl App {
 
     pub(crate) fn recording_desk(&self) -> &RecordingDesk {
         &self.0.recordings
+    }
+
+    /// Who follows conversations.
+    pub(crate) fn event_streams(&self) -> &EventStreams {
+        &self.0.event_streams
     }
 
     /// Notes that the node is about to stop: what it accepted now would wait for the next start.

@@ -57,6 +57,7 @@ pub mod watch_talk;
 pub mod yaml;
 
 mod app;
+mod event_streams;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
