@@ -43,18 +43,18 @@ struct Shared {
     talks: AtomicBool,
     stop: AtomicBool,
     sources: Mutex<BTreeSet<SocketAddrV4>>,
-    sent: AtomicU64,
     /// Microseconds.
     worst_late: AtomicU64,
-    returned: Mutex<Returned>,
+    measured: Mutex<Measured>,
 }
 
 #[derive(Default)]
-struct Returned {
+struct Measured {
     /// What left before is not counted, nanoseconds of the wall clock.
     since: u64,
+    sent: u64,
     round_trips: Latencies,
-    packets: u64,
+    returned: u64,
     others: u64,
 }
 
@@ -88,22 +88,22 @@ fn obey(shared: &Shared) -> Result<()> {
             "hush" => shared.talks.store(false, Ordering::Relaxed),
             "forget" => shared.sources.lock().clear(),
             "reset" => {
-                shared.sent.store(0, Ordering::Relaxed);
                 shared.worst_late.store(0, Ordering::Relaxed);
-                *shared.returned.lock() = Returned { since: now_ns(), ..Returned::default() };
+                let mut measured = shared.measured.lock();
+                *measured = Measured { since: now_ns(), ..Measured::default() };
             }
             "report" => {
                 let streams = shared.sources.lock().len();
-                let returned = &mut *shared.returned.lock();
+                let measured = &mut *shared.measured.lock();
                 told::tell(&json!({
                     "streams": streams,
-                    "sent": shared.sent.load(Ordering::Relaxed),
-                    "returned": returned.packets,
-                    "others": returned.others,
-                    "round_trip_p50_ms": returned.round_trips.quantile_ms(0.5),
-                    "round_trip_p90_ms": returned.round_trips.quantile_ms(0.9),
-                    "round_trip_p99_ms": returned.round_trips.quantile_ms(0.99),
-                    "round_trip_max_ms": returned.round_trips.quantile_ms(1.0),
+                    "sent": measured.sent,
+                    "returned": measured.returned,
+                    "others": measured.others,
+                    "round_trip_p50_ms": measured.round_trips.quantile_ms(0.5),
+                    "round_trip_p90_ms": measured.round_trips.quantile_ms(0.9),
+                    "round_trip_p99_ms": measured.round_trips.quantile_ms(0.99),
+                    "round_trip_max_ms": measured.round_trips.quantile_ms(1.0),
                     "worst_late_ms": shared.worst_late.load(Ordering::Relaxed) as f64 / 1_000.0,
                 }));
             }
@@ -124,17 +124,17 @@ fn listen(socket: &UdpSocket, shared: &Shared) {
             batch.push((SocketAddrV4::from(from), left_at(bytes), at_us));
         });
         let mut sources = shared.sources.lock();
-        let mut returned = shared.returned.lock();
+        let mut measured = shared.measured.lock();
         for (from, left_ns, at_us) in batch.drain(..) {
             sources.insert(from);
             match left_ns {
-                Some(left_ns) if left_ns >= returned.since => {
-                    returned.packets += 1;
+                Some(left_ns) if left_ns >= measured.since => {
+                    measured.returned += 1;
                     let took_ns = (at_us * 1_000).saturating_sub(left_ns);
-                    returned.round_trips.add(Duration::from_nanos(took_ns));
+                    measured.round_trips.add(Duration::from_nanos(took_ns));
                 }
                 Some(_) => {}
-                None => returned.others += 1,
+                None => measured.others += 1,
             }
         }
     }
@@ -161,7 +161,10 @@ fn speak(socket: &UdpSocket, shared: &Shared) {
             let packet = packet(at, sequences[at]);
             sequences[at] = sequences[at].wrapping_add(1);
             if socket.send_to(&packet, sources[at]).is_ok() {
-                shared.sent.fetch_add(1, Ordering::Relaxed);
+                let mut measured = shared.measured.lock();
+                // By its own time, as when it comes back: else one that leaves while a measurement
+                // begins would count as lost.
+                measured.sent += u64::from(left_at(&packet) >= Some(measured.since));
             }
         }
     }

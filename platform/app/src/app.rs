@@ -1,6 +1,7 @@
 use crate::Refusal;
 use crate::config::Settings;
 use crate::directory::{self, Directory, MediaCache};
+use crate::event_streams::EventStreams;
 use crate::import_media::ImportRoom;
 use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Objects, Poke, Random, Talks};
@@ -84,6 +85,7 @@ struct Inner {
     sip_traces: Arc<SipTraces>,
     talks: OnceLock<Arc<dyn Talks>>,
     recordings: RecordingDesk,
+    event_streams: EventStreams,
     draining: AtomicBool,
 }
 
@@ -116,6 +118,7 @@ impl App {
             sip_traces,
             talks: OnceLock::new(),
             recordings: RecordingDesk::default(),
+            event_streams: EventStreams::default(),
             draining: AtomicBool::new(false),
         }));
         app.reload().await?;
@@ -278,6 +281,11 @@ impl App {
 
     pub(crate) fn recording_desk(&self) -> &RecordingDesk {
         &self.0.recordings
+    }
+
+    /// Who follows conversations.
+    pub(crate) fn event_streams(&self) -> &EventStreams {
+        &self.0.event_streams
     }
 
     /// Notes that the node is about to stop: what it accepted now would wait for the next start.

@@ -177,6 +177,8 @@ pub fn check(
     let page = Page {
         application: ApplicationId::new(claims.application),
         subject: claims.subject,
+        credential: claims.credential,
+        expires_at: Micros(claims.expires_s.saturating_mul(1_000_000)),
         caller: claims.caller,
         user_data: claims.user_data,
     };

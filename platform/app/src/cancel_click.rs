@@ -5,9 +5,11 @@ use crate::click::find;
 use crate::principal::{Dial, Granted, Page};
 use crate::{App, Refusal};
 use yunling_domain::{ApplicationId, ConversationId};
-use yunling_store::talks;
+use yunling_store::clicks::Click;
+use yunling_store::{Lane, StoreError, attempts, talks};
 
-/// Ends it. The answer does not wait for the phones.
+/// Ends it. The answer does not wait for the phones. One that nobody was dialled for yet is marked in
+/// its row, so that whichever node claims it, or has just claimed it, ends it undialled.
 ///
 /// # Errors
 /// `UNKNOWN_APPLICATION`, `NOT_FOUND`; `CONVERSATION_ELSEWHERE` where it runs on another node.
@@ -18,14 +20,41 @@ pub async fn run(
     conversation: &ConversationId,
     page: Option<&Page>,
 ) -> Result<(), Refusal> {
-    let click = find::find(app, caller.account(), application, conversation, page).await?;
-    let reader = app.store().reader();
-    if talks::get(reader, caller.account(), conversation).await?.is_some() {
+    let account = caller.account();
+    let click = find::find(app, account, application, conversation, page).await?;
+    let runs_here = app.talks().filter(|talks| talks.phase(account, conversation).is_some());
+    if let Some(talks) = runs_here {
+        talks.cancel(account, conversation);
         return Ok(());
     }
-    find::is_steered_here(app, &click).await?;
-    if let Some(talks) = app.talks() {
-        talks.cancel(caller.account(), conversation);
+    if talks::get(app.store().reader(), account, conversation).await?.is_some() {
+        return Ok(());
     }
+    let is_in_time = mark(app, &click).await?;
+    if !is_in_time {
+        // Somebody has been dialled, or it has ended meanwhile.
+        if talks::get(app.store().reader(), account, conversation).await?.is_some() {
+            return Ok(());
+        }
+        find::is_steered_here(app, &click).await?;
+    }
+    // Claimed here already, it ends without another look at its row.
+    if let Some(talks) = app.talks() {
+        talks.cancel(account, conversation);
+    }
+    app.poke().dispatcher();
     Ok(())
+}
+
+async fn mark(app: &App, click: &Click) -> Result<bool, StoreError> {
+    let (account, now) = (click.account.clone(), app.clock().now());
+    let (request, conversation) = (click.request.clone(), click.conversation.clone());
+    app.store()
+        .writer()
+        .write(Lane::Live, move |tx| {
+            Box::pin(async move {
+                attempts::mark_cancelled(tx, &account, &request, &conversation, now).await
+            })
+        })
+        .await
 }

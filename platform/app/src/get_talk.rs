@@ -63,9 +63,9 @@ pub struct LegView {
     pub answered_at: Option<Micros>,
     /// The end.
     pub ended_at: Option<Micros>,
-    /// The published `cause`, once it is over and recorded.
+    /// The published `cause`, once it is over.
     pub cause: Option<String>,
-    /// The final SIP status, once it is over and recorded.
+    /// The final SIP status, once it is over.
     pub sip_code: Option<u16>,
 }
 
@@ -140,8 +140,8 @@ fn of_live(live: &TalkState) -> Vec<LegView> {
         ring_at: leg.ring_at,
         answered_at: leg.answered_at,
         ended_at: leg.ended_at,
-        cause: None,
-        sip_code: None,
+        cause: leg.outcome.as_ref().map(|outcome| outcome.cause.as_str().to_owned()),
+        sip_code: leg.outcome.as_ref().and_then(|outcome| outcome.termination.sip_code),
     };
     live.legs.iter().map(view).collect()
 }

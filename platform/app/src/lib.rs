@@ -63,6 +63,7 @@ pub mod watch_talk;
 pub mod yaml;
 
 mod app;
+mod event_streams;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]

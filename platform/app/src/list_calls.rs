@@ -15,7 +15,8 @@ pub async fn run(
     filter: &CallFilter,
     page: &PageRequest,
 ) -> Result<Page<Cdr>, Refusal> {
-    let mut found = calls::list(app.store().reader(), caller.account(), filter, page).await?;
+    let filter = CallFilter { masked_numbers: !number_privacy::sees_all(caller), ..filter.clone() };
+    let mut found = calls::list(app.store().reader(), caller.account(), &filter, page).await?;
     number_privacy::of_records(app, caller, &mut found.rows).await?;
     Ok(found)
 }

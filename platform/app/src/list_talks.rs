@@ -8,8 +8,9 @@ use crate::{App, Refusal};
 use std::collections::HashMap;
 use yunling_domain::error_code::UNKNOWN_APPLICATION;
 use yunling_domain::{ApplicationId, ConversationId, RequestId};
+use yunling_store::attempts;
 use yunling_store::clicks::{self, Click, ClickFilter};
-use yunling_store::requests::{self, RequestState};
+use yunling_store::requests;
 use yunling_store::talks::{self, Talk};
 use yunling_store::{Page, PageRequest};
 
@@ -54,12 +55,21 @@ pub async fn run(
         found.rows.iter().map(|click| click.conversation.clone()).collect();
     let request_ids: Vec<RequestId> =
         found.rows.iter().map(|click| click.request.clone()).collect();
-    let live = app.talks().map(|talks| talks.live(account)).unwrap_or_default();
+    // Memory first, then the rows: one that ends meanwhile is in either.
+    let phase = |id: &ConversationId| app.talks().and_then(|talks| talks.phase(account, id));
     let live: HashMap<_, _> =
-        live.iter().map(|state| (&state.conversation, state.phase.name())).collect();
+        conversations.iter().filter_map(|id| Some((id, phase(id)?))).collect();
     let endings = talks::these(reader, account, &conversations).await?;
     let mut endings: HashMap<_, _> =
         endings.into_iter().map(|talk| (talk.conversation.clone(), talk)).collect();
+    let unknown: Vec<RequestId> = found
+        .rows
+        .iter()
+        .filter(|click| !endings.contains_key(&click.conversation))
+        .filter(|click| !live.contains_key(&click.conversation))
+        .map(|click| click.request.clone())
+        .collect();
+    let dialled = attempts::dialled(reader, account, &unknown).await?;
     let requests = requests::these(reader, account, &request_ids).await?;
     let mut requests: HashMap<_, _> =
         requests.into_iter().map(|request| (request.accepted.id.clone(), request)).collect();
@@ -67,12 +77,11 @@ pub async fn run(
     let rows = found.rows.into_iter().map(|click| {
         let ending = endings.remove(&click.conversation);
         let request = requests.remove(&click.request);
-        let waits = request.as_ref().is_some_and(|one| one.state == RequestState::Accepted);
         let state = match (&ending, live.get(&click.conversation)) {
             (Some(_), _) => ENDED,
-            (None, Some(phase)) => phase,
-            (None, None) if waits && app.talks().is_some() => WAITING,
-            (None, None) => UNDER_WAY,
+            (None, Some(phase)) => phase.name(),
+            (None, None) if dialled.contains(&click.request) => UNDER_WAY,
+            (None, None) => WAITING,
         };
         let accepted = request.map(|request| request.accepted);
         let user_data = accepted.as_ref().and_then(|request| request.userdata.clone());

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use tokio::io::AsyncRead;
 use tokio::sync::broadcast::Receiver;
 pub use yunling_domain::conversation::TalkPhase;
-use yunling_domain::conversation::{AddRefusal, CallStatus, Party};
+use yunling_domain::conversation::{AddRefusal, CallStatus, LegOutcome, Party};
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::{
     AccountId, ApplicationId, CallId, ConversationId, ErrorCode, IdKind, Micros, RequestId,
@@ -123,8 +123,8 @@ pub trait Talks: Send + Sync + 'static {
     /// How a conversation of the account stands, while it runs here.
     fn state(&self, account: &AccountId, conversation: &ConversationId) -> Option<TalkState>;
 
-    /// The account's conversations that run here, the oldest first.
-    fn live(&self, account: &AccountId) -> Vec<TalkState>;
+    /// How far it is: [`Self::state`] without its story.
+    fn phase(&self, account: &AccountId, conversation: &ConversationId) -> Option<TalkPhase>;
 }
 
 /// Why a click cannot start now.
@@ -199,4 +199,6 @@ pub struct TalkLeg {
     pub answered_at: Option<Micros>,
     /// The end.
     pub ended_at: Option<Micros>,
+    /// What it came to, once it has ended.
+    pub outcome: Option<LegOutcome>,
 }

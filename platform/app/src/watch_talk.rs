@@ -1,5 +1,6 @@
 //! Following a click-to-call conversation: what has happened so far, then what happens, to its end.
 
+use crate::event_streams::{self, Seat};
 use crate::get_talk::{self, ENDED, UNDER_WAY};
 use crate::number_privacy;
 use crate::principal::{Granted, Page, ReadCalls};
@@ -10,11 +11,39 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use yunling_domain::event::{ConversationEvent, EventBody};
-use yunling_domain::{ApplicationId, ConversationId};
+use yunling_domain::{ApplicationId, ConversationId, Micros};
 
 /// How often the conversation itself is looked at: it may end without telling, or this watcher may
 /// have been too slow for what was told.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// What a watcher is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Followed {
+    /// Something happened.
+    Event(ConversationEvent),
+    /// Nothing more is told from this instant on, though the conversation goes on.
+    Stopped(Stopped, Micros),
+}
+
+/// Why a watcher is told nothing more of a conversation that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Its browser token has run out.
+    TokenExpired,
+    /// Its credential is not valid any more.
+    CredentialRevoked,
+}
+
+impl Stopped {
+    /// As the last event says it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokenExpired => "token_expired",
+            Self::CredentialRevoked => "credential_revoked",
+        }
+    }
+}
 
 /// A conversation that is followed.
 pub struct Following {
@@ -26,8 +55,12 @@ pub struct Following {
     /// None where nobody tells of live conversations here.
     told: Option<Receiver<(ConversationId, ConversationEvent)>>,
     ready: VecDeque<ConversationEvent>,
-    /// When the conversation itself is looked at again.
+    /// When the conversation itself is looked at again, and whether the watcher may still look.
     look_at: Instant,
+    /// When its browser token runs out.
+    expires: Option<Instant>,
+    stopped: Option<Stopped>,
+    _seat: Seat,
     /// The place of the next event that was not seen.
     next_seq: u32,
     is_masked: bool,
@@ -37,7 +70,7 @@ pub struct Following {
 /// Begins to follow.
 ///
 /// # Errors
-/// `UNKNOWN_APPLICATION`, `NOT_FOUND`.
+/// `UNKNOWN_APPLICATION`, `NOT_FOUND`; `TOO_MANY_STREAMS`.
 pub async fn run(
     app: &App,
     caller: Granted<ReadCalls>,
@@ -45,6 +78,11 @@ pub async fn run(
     conversation: ConversationId,
     page: Option<Page>,
 ) -> Result<Following, Refusal> {
+    let seat = event_streams::take(app, caller.account(), &conversation)?;
+    let expires = page.as_ref().map(|page| {
+        let left_ms = page.expires_at.ms_since(app.clock().now());
+        Instant::now() + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+    });
     // Heard from before the first look, so that nothing falls between the two.
     let told = app.events().watch();
     let mut following = Following {
@@ -56,6 +94,9 @@ pub async fn run(
         told,
         ready: VecDeque::new(),
         look_at: Instant::now(),
+        expires,
+        stopped: None,
+        _seat: seat,
         next_seq: 0,
         is_masked: false,
         is_over: false,
@@ -65,24 +106,48 @@ pub async fn run(
 }
 
 impl Following {
-    /// The next event; none after the conversation's end, or where it runs on another node.
-    pub async fn next(&mut self) -> Option<ConversationEvent> {
+    /// What is told next; nothing after the conversation's end, or where it runs on another node.
+    pub async fn next(&mut self) -> Option<Followed> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+                return Some(Followed::Event(event));
             }
             if self.is_over {
-                return None;
+                let now = self.app.clock().now();
+                return self.stopped.take().map(|why| Followed::Stopped(why, now));
             }
             self.wait().await;
         }
     }
 
+    fn stop(&mut self, why: Stopped) {
+        self.is_over = true;
+        self.stopped = Some(why);
+    }
+
+    /// Whether the watcher might begin to follow now, by what it has shown.
+    fn is_credential_valid(&self) -> bool {
+        let (directory, account) = (self.app.directory(), self.caller.account());
+        let credential = match &self.page {
+            Some(page) => Some(page.credential.as_str()),
+            None => self.caller.credential(),
+        };
+        // The platform's operator shows none of an account.
+        credential.is_none_or(|credential| {
+            directory.account(account).is_some_and(|account| !account.suspended)
+                && directory.has_credential(account, credential)
+        })
+    }
+
     async fn wait(&mut self) {
+        if self.expires.is_some_and(|expires| expires <= Instant::now()) {
+            return self.stop(Stopped::TokenExpired);
+        }
+        let until = self.expires.map_or(self.look_at, |expires| expires.min(self.look_at));
         let told = match &mut self.told {
-            Some(told) => tokio::time::timeout_at(self.look_at, told.recv()).await,
+            Some(told) => tokio::time::timeout_at(until, told.recv()).await,
             None => {
-                tokio::time::sleep_until(self.look_at).await;
+                tokio::time::sleep_until(until).await;
                 Ok(Err(RecvError::Lagged(0)))
             }
         };
@@ -100,6 +165,9 @@ impl Following {
     }
 
     async fn look_again(&mut self) {
+        if !self.is_credential_valid() {
+            return self.stop(Stopped::CredentialRevoked);
+        }
         if let Err(refusal) = self.look().await {
             tracing::debug!(%refusal, "a conversation is not followed any longer");
             self.is_over = true;

@@ -389,6 +389,11 @@ error_codes! {
         "The trunk is at its limit of calls"
         "稍后重试，或申请增加线路"
         "Try again later, or ask for more lines";
+    21005 TOO_MANY_STREAMS "too_many_streams" -5 429 Client
+        "事件流数量已达上限"
+        "Too many event streams are open"
+        "关闭不再使用的事件流，或改为查询会话"
+        "Close streams that nobody reads, or read the conversation instead";
 
     // 22xxx: refused by a conversation's state
     22001 NOT_BRIDGED "not_bridged" -5 409 Client

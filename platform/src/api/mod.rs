@@ -9,6 +9,7 @@ mod dial_script;
 mod fallback;
 mod idempotency_key;
 mod operator;
+mod paging;
 mod recording_link;
 mod scalar;
 mod soft_version;

@@ -27,7 +27,7 @@ use super::gate::{Passed, Verdict, Wanted};
 use super::shell::Shell;
 use super::story::Story;
 use super::supervision;
-use super::talk;
+use super::talk::{self, Undialled};
 use super::waiting::{Waiter, Waiting};
 
 /// Rows claimed at a time.
@@ -141,6 +141,10 @@ impl Dispatcher {
                 || room.iter().any(|room| *room > 0 && claimed.due.len() >= *room);
             for attempt in claimed.expired {
                 let story = self.story_of(&attempt);
+                if attempt.cancelled_at.is_some() {
+                    self.end_cancelled(attempt, story);
+                    continue;
+                }
                 let (rule, fault) = expiry(&attempt);
                 self.drop_row(attempt, story, rule, fault);
             }
@@ -296,6 +300,9 @@ impl Dispatcher {
     /// limit it is ended at once (RESOLUTIONS, at its limit).
     fn start_talk(&self, row: Waiter, directory: &Directory, now: Micros) {
         let Waiter { attempt, story, .. } = row;
+        if attempt.cancelled_at.is_some() {
+            return self.end_cancelled(attempt, story);
+        }
         let mut begun = self.shell.talks.begin(&attempt.queued);
         let held = begun.permit.take();
         let wanted = Wanted { held, ..Wanted::by_row(&attempt.queued) };
@@ -312,15 +319,22 @@ impl Dispatcher {
         };
         tracing::info!(conversation = %attempt.queued.conversation_id, rule, "a click was refused when it was due");
         let shell = Arc::clone(&self.shell);
-        self.running.spawn(talk::never_dialled(shell, attempt, story, rule, fault));
+        let why = Undialled::Refused(rule, fault);
+        self.running.spawn(talk::never_dialled(shell, attempt, story, why));
+    }
+
+    /// Ends a click that was cancelled before anybody was dialled.
+    fn end_cancelled(&self, attempt: Attempt, story: Story) {
+        let shell = Arc::clone(&self.shell);
+        self.running.spawn(talk::never_dialled(shell, attempt, story, Undialled::Cancelled));
     }
 
     /// Ends a row that no call is made for.
     fn drop_row(&self, attempt: Attempt, story: Story, rule: &'static str, fault: Fault) {
         let shell = Arc::clone(&self.shell);
         if attempt.queued.lane == AttemptLane::Talk {
-            let rule = rule.to_owned();
-            self.running.spawn(talk::never_dialled(shell, attempt, story, rule, fault));
+            let why = Undialled::Refused(rule.to_owned(), fault);
+            self.running.spawn(talk::never_dialled(shell, attempt, story, why));
             return;
         }
         self.running.spawn(supervision::never_dialled(shell, attempt, story, rule, fault));

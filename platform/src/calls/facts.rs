@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::task::JoinSet;
+use yunling_domain::conversation::LegOutcome;
 use yunling_domain::{AccountId, Micros, NodeNumber};
 use yunling_store::attempts::{self, Attempt, Invite, NewAttempt};
 use yunling_store::{DatabaseTransaction, Lane, Store, StoreError};
@@ -139,10 +140,13 @@ impl Facts {
         });
     }
 
-    /// Notes that the leg has left a conversation which may go on.
-    pub(super) fn left(&mut self, at: Micros) {
+    /// Notes that the leg has left a conversation which may go on, and what it came to.
+    pub(super) fn left(&mut self, outcome: &LegOutcome) {
+        let at = outcome.ended_at;
+        let left_as = serde_json::to_value(outcome).unwrap_or(Value::Null);
         self.note(move |tx, account, id| {
-            Box::pin(async move { attempts::mark_left(tx, &account, id, at).await })
+            let left_as = left_as.clone();
+            Box::pin(async move { attempts::mark_left(tx, &account, id, at, left_as).await })
         });
     }
 

@@ -113,8 +113,15 @@ async fn reap(shell: &Shell, legs: &[Attempt]) -> Vec<(CallId, Option<Reaped>)> 
     let anchor = Anchor::new(shell.app.clock().now());
     sip_trace::open(shell.app.sip_traces(), route.owner(), &first.queued, &anchor);
     let mut awaited = 0;
-    for attempt in legs.iter().filter(|attempt| attempt.ended_at.is_none()) {
-        awaited += usize::from(send_reap(shell, attempt, route.owner()));
+    for (attempt, (_, reaped)) in legs.iter().zip(&mut told) {
+        if attempt.ended_at.is_some() {
+            continue;
+        }
+        match send_reap(shell, attempt, route.owner()) {
+            Ok(()) => awaited += 1,
+            // Nobody knows what became of it: it was up for as long as its node was.
+            Err(termination) => *reaped = Some(Reaped { was_up: false, termination }),
+        }
     }
     let all_told = async {
         while awaited > 0 {
@@ -131,7 +138,10 @@ async fn reap(shell: &Shell, legs: &[Attempt]) -> Vec<(CallId, Option<Reaped>)> 
     };
     if tokio::time::timeout(REAP_WITHIN, all_told).await.is_err() {
         tracing::warn!("the engine did not say what became of an interrupted call");
-        for (_, reaped) in told.iter_mut().filter(|(_, reaped)| reaped.is_none()) {
+        let asked = legs.iter().map(|attempt| attempt.ended_at.is_none());
+        let silent =
+            told.iter_mut().zip(asked).filter(|((_, reaped), asked)| *asked && reaped.is_none());
+        for ((_, reaped), _) in silent {
             let termination = Termination::new(EndKind::NoReply);
             *reaped = Some(Reaped { was_up: false, termination });
         }
@@ -139,22 +149,23 @@ async fn reap(shell: &Shell, legs: &[Attempt]) -> Vec<(CallId, Option<Reaped>)> 
     told
 }
 
-/// Asks the engine to end an orphan; says whether it will tell of it.
-fn send_reap(shell: &Shell, attempt: &Attempt, owner: Owner) -> bool {
+/// Asks the engine to end an orphan, which it will tell of; where it cannot be asked, gives what is
+/// said of the call instead.
+fn send_reap(shell: &Shell, attempt: &Attempt, owner: Owner) -> Result<(), Termination> {
+    let unreachable = |text: String| Termination { text, ..Termination::new(EndKind::Unreachable) };
     let Some(orphan) = orphan(shell, attempt) else {
         tracing::warn!(
             trunk = attempt.trunk,
             "the trunk of an interrupted call is no longer configured"
         );
-        return false;
+        return Err(unreachable("its trunk is no longer configured".to_owned()));
     };
     let leg = LegId::new(attempt.queued.call_id.as_str());
     let command = Command::Reap { leg, owner, orphan: Box::new(orphan) };
-    if let Err(error) = shell.engine.send(command) {
+    shell.engine.send(command).map_err(|error| {
         tracing::warn!(%error, "an interrupted call was not ended at the carrier");
-        return false;
-    }
-    true
+        unreachable(error.to_string())
+    })
 }
 
 fn reaped(outcome: ReapOutcome) -> Reaped {

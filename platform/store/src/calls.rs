@@ -1,7 +1,7 @@
 //! Call detail records: exactly one for each leg, written when its attempt ends.
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, sea_query::Expr,
 };
 use serde_json::Value;
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
@@ -65,6 +65,9 @@ pub struct Cdr {
 pub struct CallFilter {
     /// To this number, as stored.
     pub to_number: Option<String>,
+    /// For a reader who sees numbers of masked conversations only in part: [`Self::to_number`] does
+    /// not find them then.
+    pub masked_numbers: bool,
     /// With this line number shown.
     pub from_number: Option<String>,
     /// Of this application.
@@ -210,6 +213,13 @@ pub async fn list(
         .filter(compare::within(Column::StartedAt, filter.started));
     if let Some(number) = &filter.to_number {
         find = find.filter(Column::ToNumber.eq(number.as_str()));
+        if filter.masked_numbers {
+            // As long a query as there are calls to the number: "click" is found by its key.
+            find = find.filter(Expr::cust(
+                "NOT EXISTS (SELECT 1 FROM click WHERE click.conversation_id = \"call\".conversation_id \
+                 AND click.masked <> 0 AND click.caller_call_id <> \"call\".call_id)",
+            ));
+        }
     }
     if let Some(number) = &filter.from_number {
         find = find.filter(Column::FromNumber.eq(number.as_str()));

@@ -237,7 +237,8 @@ pub async fn mark_deleted(
     Ok(changed.rows_affected == 1)
 }
 
-/// Notes where a recording's file lies now.
+/// Notes where a recording's file lies now. Gives false, and changes nothing, where it is not to be
+/// had any more: then nobody asks for the file again.
 ///
 /// # Errors
 /// Those of a write.
@@ -246,14 +247,15 @@ pub async fn mark_moved(
     account: &AccountId,
     id: &RecordingId,
     place: RecordingPlace,
-) -> Result<(), StoreError> {
-    Entity::update_many()
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
         .col_expr(Column::Place, Expr::value(place.as_str()))
         .filter(Column::Id.eq(id.as_str()))
         .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::State.eq(RecordingState::Ready.as_str()))
         .exec(tx)
         .await?;
-    Ok(())
+    Ok(changed.rows_affected == 1)
 }
 
 /// The account's recording of that identifier.

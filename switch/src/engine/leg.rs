@@ -243,6 +243,9 @@ impl Leg {
                 }
                 Output::Changed(agreement) => self.connect(agreement, Phase::Answered),
                 Output::Key(key) => {
+                    if let Some(media) = &self.media {
+                        media.press(key);
+                    }
                     self.report.deliver(EventKind::Key { key, source: KeySource::Info });
                 }
                 Output::ForeignChallenge(source) => figures::foreign_challenge(source),

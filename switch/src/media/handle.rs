@@ -34,6 +34,8 @@ pub(super) enum Command {
     Hear(LegKey, Vec<LegId>),
     /// Whether keys are awaited.
     AwaitKeys(LegKey, bool),
+    /// The peer pressed a key by signalling.
+    Press(LegKey, char),
     /// Record, or change whom a recording takes down.
     Record(Box<Recording>, Home),
     /// End a recording.
@@ -172,6 +174,11 @@ impl MediaLeg {
     /// negotiated.
     pub(crate) fn await_keys(&self, on: bool) {
         self.ask(Command::AwaitKeys(self.key, on));
+    }
+
+    /// The peer pressed a key by signalling: who hears the leg is to hear of it.
+    pub(crate) fn press(&self, key: char) {
+        self.ask(Command::Press(self.key, key));
     }
 
     /// Ends the media: a running play finishes with `LegEnded`, RTCP says BYE, and when this

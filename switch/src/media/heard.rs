@@ -24,6 +24,8 @@ pub(super) struct Said {
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
     pub(super) ssrc: u32,
+    /// When the kernel got it, in samples; only differences mean anything.
+    pub(super) arrived: u32,
     payload: Range<usize>,
 }
 
@@ -51,7 +53,7 @@ impl Said {
     /// A packet of 20 ms by its numbers.
     pub(super) fn for_test(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
         let what = What::Audio(Codec::Pcma);
-        Self { what, marker: false, sequence, timestamp, ssrc, payload: 0..160 }
+        Self { what, marker: false, sequence, timestamp, ssrc, arrived: 0, payload: 0..160 }
     }
 }
 
@@ -63,8 +65,8 @@ impl Heard {
         self.bytes.clear();
     }
 
-    /// Keeps a packet, if anybody wants it.
-    pub(super) fn keep(&mut self, packet: &Packet<'_>, what: What) {
+    /// Keeps a packet, if anybody wants it; `arrived` is [`Said::arrived`].
+    pub(super) fn keep(&mut self, packet: &Packet<'_>, what: What, arrived: u32) {
         if !self.wanted {
             return;
         }
@@ -76,6 +78,7 @@ impl Heard {
             sequence: packet.sequence,
             timestamp: packet.timestamp,
             ssrc: packet.ssrc,
+            arrived,
             payload: from..self.bytes.len(),
         });
     }

@@ -116,7 +116,7 @@ impl Hearing {
         meter.received();
         match payload {
             Payload::Audio(codec) => {
-                heard.keep(&packet, What::Audio(codec));
+                heard.keep(&packet, What::Audio(codec), datagram.arrived);
                 if agreed.phase == Phase::Early && !self.early_audio_told {
                     self.early_audio_told = true;
                     events.early_audio();
@@ -129,7 +129,7 @@ impl Hearing {
                 }
             }
             Payload::Event => {
-                heard.keep(&packet, What::Event);
+                heard.keep(&packet, What::Event, datagram.arrived);
                 let (marker, timestamp) = (packet.marker, packet.timestamp);
                 let key = self.telephone_events.packet(marker, timestamp, packet.payload);
                 // Nobody has answered yet whose key it could be.
@@ -137,7 +137,9 @@ impl Hearing {
                     events.key(key, KeySource::TelephoneEvent);
                 }
             }
-            Payload::Silent | Payload::Unknown => heard.keep(&packet, What::Other),
+            Payload::Silent | Payload::Unknown => {
+                heard.keep(&packet, What::Other, datagram.arrived);
+            }
         }
     }
 

@@ -12,10 +12,12 @@ use super::handle::{Ending, LegKey, Life};
 use super::heard::{Heard, What};
 use super::meter::Meter;
 use super::playout::Playout;
+use super::pressed::{KeyPacket, Pressed};
 use super::relay::DATAGRAM_LEN;
 use super::socket::{Inbox, LegSockets, Port};
-use super::track::{Track, limited};
+use super::track::{Now, Track, limited};
 use super::{Agreed, g711, rtp, wheel};
+use crate::random;
 
 pub(super) const SAMPLES_PER_MS: u16 = 8;
 
@@ -42,6 +44,8 @@ pub(super) struct Leg {
     /// Played over what is heard.
     overlay: Option<Playout>,
     keys_awaited: bool,
+    /// From the first key on that came by signalling.
+    pressed: Option<Box<Pressed>>,
     /// Last, so that the ports are back in the pool when the owner hears of the end.
     ending: Ending,
 }
@@ -56,6 +60,7 @@ impl Leg {
             playout: None,
             overlay: None,
             keys_awaited: false,
+            pressed: None,
             ending,
         }
     }
@@ -137,14 +142,14 @@ impl Leg {
     }
 
     /// Lays what the peer said just now out on its track; `now` is the position that is read next.
-    pub(super) fn lay_out(&mut self, heard: &Heard, now: u64) {
+    pub(super) fn lay_out(&mut self, heard: &Heard, now: Now) {
         let Some(flow) = &mut self.flow else { return };
         let track = flow.track.get_or_insert_with(|| Box::new(Track::new()));
         for (said, payload) in heard.packets() {
             if let What::Audio(codec) = said.what {
                 let linear = g711::linear(codec);
                 let samples = payload.iter().map(|code| linear[usize::from(*code)]);
-                track.write((said.ssrc, said.timestamp), now, samples);
+                track.write((said.ssrc, said.timestamp), now.came(said.arrived), samples);
             }
         }
     }
@@ -201,6 +206,23 @@ impl Leg {
     pub(super) fn await_keys(&mut self, on: bool) {
         self.keys_awaited = on;
         self.set_detector();
+    }
+
+    /// The peer pressed a key by signalling.
+    pub(super) fn press(&mut self, key: char) {
+        let made = || Box::new(Pressed::new(u32::from_be_bytes(random::bytes())));
+        self.pressed.get_or_insert_with(made).press(key);
+    }
+
+    /// Whether such a key is on its way to those who hear the leg. They hear nothing else meanwhile.
+    pub(super) fn is_pressing(&self) -> bool {
+        self.pressed.as_ref().is_some_and(|pressed| pressed.is_under_way())
+    }
+
+    /// What goes out of it with the frame that is due; `timestamp` is the present.
+    pub(super) fn pressed(&mut self, timestamp: u32) -> Option<KeyPacket> {
+        let samples = u16::try_from(self.frame_samples()).ok()?;
+        self.pressed.as_mut()?.next(timestamp, samples)
     }
 
     /// Sends the frame that is due, and a report if one is. `buffer` is scratch; `background` is what

@@ -2,27 +2,24 @@
 //! Long because the loop and the one owner of a shard's legs belong together.
 
 use std::collections::HashMap;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::EventFd;
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::sync::mpsc;
 use yunling_switch_contract::{LegId, RecordingId};
 
 use super::handle::{Command, LegKey};
-use super::heard::Heard;
+use super::heard::{Heard, What};
 use super::leg::{Due, EndedLeg, Leg, SAMPLES_PER_MS};
 use super::meter::Meter;
+use super::poll::{Poll, READY_AT_ONCE};
 use super::relay::DATAGRAM_LEN;
-use super::socket::{Inbox, Port};
+use super::socket::{Inbox, arriving_now};
 use super::takes::{FRAME, Takes};
 use super::ties::Ties;
+use super::track::{BEHIND, Now};
 use super::wheel::{SLOT_MS, Wheel};
 use crate::recording::RecorderLink;
 
@@ -33,20 +30,8 @@ const SLEEP_SLOTS: u64 = 5;
 /// would only overflow the receivers' buffers.
 const MOST_BEHIND: Duration = Duration::from_millis(200);
 
-/// How long packets that are passed on may wait for their fellows. Each look at the sockets costs
-/// more than a packet does, and one that comes back through two bridges is still here within a
-/// millisecond.
-const PASSING_PAUSE: Duration = Duration::from_micros(400);
-
 /// Commands carried out between two looks at the slots.
 const COMMANDS_AT_ONCE: usize = 256;
-
-/// Sockets that one wait tells of.
-const READY_AT_ONCE: usize = 256;
-
-/// What woke the shard.
-const WOKEN_BY_TIMER: u64 = 0;
-const WOKEN_BY_COMMAND: u64 = 1;
 
 /// One media thread and all it owns.
 pub(super) struct Shard {
@@ -77,18 +62,6 @@ pub(super) struct Shard {
     meter: Meter,
 }
 
-/// What the thread sleeps on.
-pub(super) struct Poll {
-    wake: Arc<EventFd>,
-    timer: TimerFd,
-    /// Of `wake` and `timer`.
-    sleep: Epoll,
-    /// Of the legs' sockets. They do not wake the shard: packets are read slot by slot, many at a
-    /// time, and their kernel time stamps say when they came.
-    sockets: Epoll,
-    ready: Box<[EpollEvent; READY_AT_ONCE]>,
-}
-
 /// A place in the shard's table.
 enum Seat {
     Live(Box<Leg>),
@@ -107,6 +80,19 @@ struct Schedule {
 impl Schedule {
     fn due(&self, slot: u64) -> Instant {
         self.start + Duration::from_millis(slot * SLOT_MS)
+    }
+
+    /// The first sample of a slot on the shard's clock, which counts what was left out too: a track
+    /// is as long as the time, whatever was sent meanwhile.
+    fn position(&self, slot: u64) -> u64 {
+        (slot + self.skipped) * SLOT_MS * u64::from(SAMPLES_PER_MS)
+    }
+
+    /// The same of an instant.
+    fn position_at(&self, now: Instant) -> u64 {
+        let time = now.saturating_duration_since(self.start).as_micros();
+        let samples = time * u128::from(SAMPLES_PER_MS) / 1_000;
+        self.position(0) + u64::try_from(samples).unwrap_or(u64::MAX)
     }
 
     /// Moves the schedule if it is too far behind; gives the slots left out.
@@ -178,11 +164,9 @@ impl Shard {
     fn serve(&mut self) {
         let mut more = false;
         while !self.stop.load(Ordering::Acquire) {
-            if !more {
-                self.sleep();
-            }
+            let ready = if more { self.poll.look() } else { self.sleep() };
             more = self.take_commands();
-            self.receive();
+            self.receive(ready);
             self.send();
             let now = Instant::now();
             if self.meter.is_due(now) {
@@ -193,8 +177,9 @@ impl Shard {
         }
     }
 
-    /// Until a leg is due, the sockets are to be read, or a command comes.
-    fn sleep(&mut self) {
+    /// Until a leg is due, packets are to be passed on, or a command comes; gives the number of
+    /// sockets that can be read.
+    fn sleep(&mut self) -> usize {
         // A recording that has ended may still wait for room with the recorder.
         if self.by_key.is_empty() && self.takes.is_empty() {
             self.meter.publish(Instant::now(), 0);
@@ -202,16 +187,14 @@ impl Shard {
             // Nothing was due meanwhile, so nothing is behind.
             self.schedule.start = Instant::now();
             self.schedule.next = 0;
-            return;
+            return 0;
         }
-        let slot = self.wheel.busy(self.schedule.next, SLEEP_SLOTS);
-        let mut wait = self.schedule.due(slot).saturating_duration_since(Instant::now());
+        let due = self.schedule.due(self.wheel.busy(self.schedule.next, SLEEP_SLOTS));
         if self.ties.passes() {
-            wait = wait.min(PASSING_PAUSE);
+            return self.poll.sleep_for_packets(due);
         }
-        if !wait.is_zero() {
-            self.poll.sleep(Some(wait));
-        }
+        self.poll.sleep(Some(due));
+        self.poll.look()
     }
 
     /// True if more may be waiting.
@@ -261,7 +244,7 @@ impl Shard {
             Command::Record(recording, home) => {
                 // Whom it took down until now is heard until now.
                 self.catch_up(recording.id);
-                self.takes.begin(*recording, home, position(self.schedule.next));
+                self.takes.begin(*recording, home, self.position());
                 self.settle_takes();
             }
             Command::StopRecording(id) => {
@@ -271,6 +254,9 @@ impl Shard {
             }
             Command::AwaitKeys(key, on) => {
                 self.attempt(key, |leg| leg.await_keys(on));
+            }
+            Command::Press(key, pressed) => {
+                self.attempt(key, |leg| leg.press(pressed));
             }
             Command::Close(key) => {
                 if let Some(seat) = self.by_key.get(&key).copied() {
@@ -299,13 +285,12 @@ impl Shard {
         }
     }
 
-    /// Reads the sockets that have something.
-    fn receive(&mut self) {
+    /// Reads the sockets that have something, `ready` of which are known.
+    fn receive(&mut self, mut ready: usize) {
         // Bounded, because a flood must not hold up what is due.
         for _ in 0..=self.by_key.len() * 2 / READY_AT_ONCE {
-            let count = self.poll.poll_sockets();
-            for index in 0..count {
-                let (seat, port) = from_token(self.poll.ready[index].data());
+            for index in 0..ready {
+                let Some((seat, port)) = self.poll.socket(index) else { continue };
                 let passed = !self.ties.passed_to(seat).is_empty();
                 self.heard.begin(passed || self.ties.is_tracked(seat));
                 let sound = guarded(&mut self.seats, seat, |leg| {
@@ -317,22 +302,36 @@ impl Shard {
                     self.hand_on(seat);
                 }
             }
-            if count < READY_AT_ONCE {
+            if ready < READY_AT_ONCE {
                 break;
             }
+            ready = self.poll.look();
         }
     }
 
     /// What a leg's peer has just said goes to those who hear it.
     fn hand_on(&mut self, seat: u32) {
         if self.ties.is_tracked(seat) {
-            let position = position(self.schedule.next);
-            let sound = guarded(&mut self.seats, seat, |leg| leg.lay_out(&self.heard, position));
+            let now = Now {
+                position: self.schedule.position_at(Instant::now()),
+                arrived: arriving_now(),
+                // Recordings have taken down what is before this, but for a part of a frame.
+                oldest: self.position().saturating_sub(BEHIND + FRAME as u64),
+            };
+            let sound = guarded(&mut self.seats, seat, |leg| leg.lay_out(&self.heard, now));
             if !sound {
                 self.end(seat);
                 return;
             }
         }
+        let pressing = |seat: &Seat| matches!(seat, Seat::Live(leg) if leg.is_pressing());
+        if !self.seats[seat as usize].as_ref().is_some_and(pressing) {
+            self.pass(seat);
+        }
+    }
+
+    /// Passes on what was taken to those who hear it as it comes.
+    fn pass(&mut self, seat: u32) {
         for at in 0..self.ties.passed_to(seat).len() {
             let listener = self.ties.passed_to(seat)[at];
             let sound = guarded(&mut self.seats, listener, |leg| {
@@ -343,6 +342,11 @@ impl Shard {
                 break;
             }
         }
+    }
+
+    /// The first sample of the slot that is due next.
+    fn position(&self) -> u64 {
+        self.schedule.position(self.schedule.next)
     }
 
     /// Mixes what a leg hears of others in the frame that is due; false if it hears nothing so.
@@ -357,7 +361,7 @@ impl Shard {
         // Tracks are laid out so far ahead that 20 ms can be read at the present. A longer frame
         // ends there too and begins earlier, or its end would be silent.
         let ahead = self.mix.len().saturating_sub(FRAME) as u64;
-        let from = position(slot).saturating_sub(ahead);
+        let from = self.schedule.position(slot).saturating_sub(ahead);
         for source in sources {
             if let Some(Some(Seat::Live(leg))) = self.seats.get(*source as usize) {
                 leg.add_to(from, &mut self.mix);
@@ -370,14 +374,14 @@ impl Shard {
     fn take_down(&mut self) {
         if !self.takes.is_empty() {
             let said = said(&self.ties, &self.seats);
-            self.takes.advance(position(self.schedule.next), said);
+            self.takes.advance(self.position(), said);
         }
     }
 
     /// A recording takes down what was said up to the present.
     fn catch_up(&mut self, id: RecordingId) {
         let said = said(&self.ties, &self.seats);
-        self.takes.catch_up(id, position(self.schedule.next), said);
+        self.takes.catch_up(id, self.position(), said);
     }
 
     /// After a recording, or a leg of one, has begun or ended.
@@ -409,13 +413,19 @@ impl Shard {
             let due = Due { at: self.schedule.due(slot), skipped: self.schedule.skipped };
             self.wheel.take(slot, &mut legs);
             for seat in legs.drain(..) {
-                let mut period = None;
+                let (mut period, mut pressed) = (None, None);
                 let is_mixed = self.mix(seat, slot);
                 let background = is_mixed.then_some(&mut self.mix[..]);
                 let sound = guarded(&mut self.seats, seat, |leg| {
                     leg.frame(due, background, &mut self.frame, &mut self.meter);
                     period = Some(leg.period());
+                    pressed = leg.pressed(self.schedule.position(slot) as u32);
                 });
+                if let Some(key) = pressed {
+                    self.heard.begin(true);
+                    self.heard.keep(&key.packet(), What::Event, arriving_now());
+                    self.pass(seat);
+                }
                 if is_mixed {
                     self.settle_overlay(Some(seat));
                 }
@@ -480,7 +490,7 @@ impl Shard {
         if let Some(Seat::Live(leg)) = &self.seats[seat as usize] {
             // Its last words go with it.
             let said = said(&self.ties, &self.seats);
-            self.takes.catch_up_with(leg.id(), position(self.schedule.next), said);
+            self.takes.catch_up_with(leg.id(), self.position(), said);
         }
         match self.seats[seat as usize].take() {
             Some(Seat::Live(mut leg)) => {
@@ -523,70 +533,4 @@ fn guarded(seats: &mut [Option<Seat>], seat: u32, work: impl FnOnce(&mut Leg)) -
         Some(Some(Seat::Live(leg))) => catch_unwind(AssertUnwindSafe(|| work(leg))).is_ok(),
         _ => true,
     }
-}
-
-impl Poll {
-    pub(super) fn new(wake: Arc<EventFd>) -> io::Result<Self> {
-        let timer = TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
-        )?;
-        let sleep = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        sleep.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN_BY_TIMER))?;
-        sleep.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN_BY_COMMAND))?;
-        let sockets = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self {
-            wake,
-            timer,
-            sleep,
-            sockets,
-            ready: Box::new([EpollEvent::empty(); READY_AT_ONCE]),
-        })
-    }
-
-    /// Sleeps until a command comes, and no longer than told. Setting the timer anew also clears
-    /// what it reported before.
-    fn sleep(&self, longest: Option<Duration>) {
-        let set = match longest {
-            Some(wait) => self.timer.set(
-                Expiration::OneShot(TimeSpec::from_duration(wait)),
-                TimerSetTimeFlags::empty(),
-            ),
-            None => self.timer.unset(),
-        };
-        debug_assert!(set.is_ok(), "a timer of ours takes any time");
-        let mut events = [EpollEvent::empty(); 2];
-        let count = self.sleep.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
-        if events[..count].iter().any(|event| event.data() == WOKEN_BY_COMMAND) {
-            // Only clears the counter; another wake-up may have been first to read nothing.
-            let _ = self.wake.read();
-        }
-    }
-
-    /// Fills `ready` with the sockets that can be read.
-    fn poll_sockets(&mut self) -> usize {
-        self.sockets.wait(&mut *self.ready, EpollTimeout::ZERO).unwrap_or(0)
-    }
-
-    /// Watches a leg's sockets, until they are closed.
-    fn watch(&self, seat: u32, leg: &Leg) -> io::Result<()> {
-        for port in [Port::Rtp, Port::Rtcp] {
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, token(seat, port));
-            self.sockets.add(leg.socket(port), event)?;
-        }
-        Ok(())
-    }
-}
-
-/// The first sample of a slot on the shard's clock.
-fn position(slot: u64) -> u64 {
-    slot * SLOT_MS * u64::from(SAMPLES_PER_MS)
-}
-
-fn token(seat: u32, port: Port) -> u64 {
-    u64::from(seat) << 1 | u64::from(port == Port::Rtcp)
-}
-
-fn from_token(token: u64) -> (u32, Port) {
-    ((token >> 1) as u32, if token & 1 == 0 { Port::Rtp } else { Port::Rtcp })
 }

@@ -145,7 +145,15 @@ fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>) -> u32 {
             _ => None,
         })
     });
-    let since_epoch = stamp.unwrap_or_else(wall_clock::since_epoch);
+    stamp.map_or_else(arriving_now, in_samples)
+}
+
+/// What [`Datagram::arrived`] of one that came this moment would be.
+pub(super) fn arriving_now() -> u32 {
+    in_samples(wall_clock::since_epoch())
+}
+
+fn in_samples(since_epoch: Duration) -> u32 {
     let samples = since_epoch.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000;
     (samples & u128::from(u32::MAX)) as u32
 }

@@ -4,6 +4,12 @@
 const KEYS: [char; 16] =
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
+/// The event code of a key.
+pub(super) fn code(key: char) -> Option<u8> {
+    let at = KEYS.iter().position(|one| *one == key.to_ascii_uppercase())?;
+    u8::try_from(at).ok()
+}
+
 /// Samples by which an event may lie in the past and still be a late packet of what was reported;
 /// further back the peer has restarted its clock.
 const STALE_SAMPLES: i32 = 16_000;

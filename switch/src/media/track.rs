@@ -20,17 +20,21 @@ const MOST_AHEAD: u64 = 960;
 /// Packets after which it is looked how far ahead of the present they came: half a second's.
 const WATCHED: u8 = 25;
 
-/// How far ahead the latest of them ought to have come, from 10 to 45 ms. If it did not, the run is
-/// moved so that it would have been [`WANTED`]; a step of some milliseconds is less of a fault than
-/// what is lost or late without it.
-const IN_STEP: std::ops::RangeInclusive<i64> = 80..=360;
+/// How far ahead the latest of them ought to have come, from 22 to 41 ms: two sides that are in step
+/// are less than 20 ms apart. If it did not, the run is moved so that it would have been [`WANTED`].
+const IN_STEP: std::ops::RangeInclusive<i64> = 176..=328;
 const WANTED: i64 = 240;
 
-/// Samples that a track holds: more than [`MOST_AHEAD`], [`BEHIND`] and the longest packet.
-const LENGTH: usize = 4_096;
+/// A run is moved by this part of what is left with each of its packets, which are stretched or
+/// squeezed as much: 15 ms take a second and a half, and nobody hears it. A step would be heard.
+const MOVED_AT_ONCE: i64 = 32;
+
+/// Samples that a track holds, a second's: more than [`MOST_AHEAD`], the longest packet, and what a
+/// shard that stood still has not read yet.
+const LENGTH: usize = 8_192;
 
 /// The longest packet: longer than any that is read.
-const LONGEST: usize = LENGTH / 2;
+const LONGEST: usize = 2_048;
 
 /// One party's sound. Positions are samples of the shard's clock.
 #[derive(Debug)]
@@ -39,6 +43,38 @@ pub(super) struct Track {
     /// The first position that nothing was written to.
     end: u64,
     run: Option<Run>,
+}
+
+/// When a packet came, and what is still read, as positions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    /// When the machine got it, however late the shard looked.
+    pub(super) at: u64,
+    /// Nobody will read what is before this.
+    pub(super) oldest: u64,
+}
+
+/// The present, by the shard's clock and by the one that packets are stamped with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    /// The present position.
+    pub(super) position: u64,
+    /// The same by the kernel's clock, in samples as [`Said::arrived`](super::heard::Said::arrived).
+    pub(super) arrived: u32,
+    /// Nobody will read what is before this.
+    pub(super) oldest: u64,
+}
+
+/// A packet cannot have waited longer than this, 2 s: the kernel's clock was set meanwhile.
+const CLOCK_STEP: u32 = 16_000;
+
+impl Now {
+    /// When a packet came.
+    pub(super) fn came(self, arrived: u32) -> Came {
+        let waited = self.arrived.wrapping_sub(arrived);
+        let waited = if waited > CLOCK_STEP { 0 } else { waited };
+        Came { at: self.position.saturating_sub(waited.into()), oldest: self.oldest }
+    }
 }
 
 /// Packets that follow on one another.
@@ -51,6 +87,14 @@ struct Run {
     watched: u8,
     /// How far ahead of the present the latest of the watched ones was placed.
     least_ahead: i64,
+    /// By how much it is still to be moved; later if it is positive.
+    owed: i64,
+}
+
+/// Where a packet goes, and how many samples longer it is to become.
+struct Place {
+    position: u64,
+    longer: i64,
 }
 
 impl Track {
@@ -59,23 +103,34 @@ impl Track {
         Self { samples: [0; LENGTH], end: 0, run: None }
     }
 
-    /// Takes a packet's samples; `now` is the present position. What comes too late to be read by
-    /// anybody is dropped.
+    /// Takes a packet's samples. What comes too late to be read by anybody is dropped.
     pub(super) fn write(
         &mut self,
         (ssrc, timestamp): (u32, u32),
-        now: u64,
+        came: Came,
         samples: impl ExactSizeIterator<Item = i16>,
     ) {
-        let position = self.place(ssrc, timestamp, now);
-        let oldest = now.saturating_sub(BEHIND);
-        // What lies between the last packet and this one was lost, and is silent. Readers who are
-        // not quite at the oldest find silence there too.
-        for gap in self.end.max(oldest.saturating_sub(BEHIND))..position {
+        let length = samples.len().min(LONGEST);
+        let Place { position, longer } = self.place((ssrc, timestamp), came, length);
+        let held = (came.at + MOST_AHEAD + LONGEST as u64).saturating_sub(LENGTH as u64);
+        let oldest = came.oldest.max(held);
+        // What lies between the last packet and this one was lost, and is silent.
+        for gap in self.end.max(oldest)..position {
             self.samples[index(gap)] = 0;
         }
+        if longer == 0 {
+            self.lay(position, oldest, samples.take(length));
+        } else {
+            let mut said = [0; LONGEST];
+            said.iter_mut().zip(samples).for_each(|(place, sample)| *place = sample);
+            let wanted = length.saturating_add_signed(isize::try_from(longer).unwrap_or(0));
+            self.lay(position, oldest, stretched(&said[..length], wanted));
+        }
+    }
+
+    fn lay(&mut self, position: u64, oldest: u64, samples: impl Iterator<Item = i16>) {
         let mut at = position;
-        for sample in samples.take(LONGEST) {
+        for sample in samples {
             if at >= oldest {
                 self.samples[index(at)] = sample;
             }
@@ -85,38 +140,70 @@ impl Track {
     }
 
     /// Where a packet belongs.
-    fn place(&mut self, ssrc: u32, timestamp: u32, now: u64) -> u64 {
+    fn place(&mut self, (ssrc, timestamp): (u32, u32), came: Came, length: usize) -> Place {
         let in_step = self.run.filter(|run| run.ssrc == ssrc).and_then(|run| {
             let distance = timestamp.wrapping_sub(run.timestamp).cast_signed();
             let position = run.position.checked_add_signed(i64::from(distance))?;
-            let in_reach = position <= now + MOST_AHEAD && position + BEHIND >= now;
+            let in_reach = position <= came.at + MOST_AHEAD && position + BEHIND >= came.at;
             in_reach.then_some((run, position))
         });
-        let Some((mut run, position)) = in_step else {
-            let position = now + DELAY;
+        let Some((mut run, mut position)) = in_step else {
+            let position = came.at + DELAY;
             let least_ahead = DELAY.cast_signed();
-            self.run = Some(Run { ssrc, timestamp, position, watched: 1, least_ahead });
-            return position;
+            let run = Run { ssrc, timestamp, position, watched: 1, least_ahead, owed: 0 };
+            self.run = Some(run);
+            return Place { position, longer: 0 };
         };
-        run.least_ahead = run.least_ahead.min(position.cast_signed() - now.cast_signed());
+        run.least_ahead = run.least_ahead.min(position.cast_signed() - came.at.cast_signed());
         run.watched += 1;
         if run.watched >= WATCHED {
-            if !IN_STEP.contains(&run.least_ahead) {
-                run.position = run.position.saturating_add_signed(WANTED - run.least_ahead);
+            if !IN_STEP.contains(&run.least_ahead) || run.owed != 0 {
+                run.owed = WANTED - run.least_ahead;
             }
             (run.watched, run.least_ahead) = (0, i64::MAX);
         }
+        let mut longer = 0;
+        if position > self.end {
+            // After a pause nobody hears a step.
+            let earliest = self.end.cast_signed() - position.cast_signed();
+            let step = run.owed.max(earliest);
+            position = position.saturating_add_signed(step);
+            run.position = run.position.saturating_add_signed(step);
+            run.owed -= step;
+        } else if position == self.end && run.owed != 0 && length > 1 {
+            // Half of it at the most, whatever length a packet has.
+            let most = (length / 2).cast_signed() as i64;
+            let part = (run.owed.abs() / MOVED_AT_ONCE).max(1) * run.owed.signum();
+            longer = part.clamp(-most, most);
+            run.position = run.position.saturating_add_signed(longer);
+            run.owed -= longer;
+        }
         self.run = Some(run);
-        position
+        Place { position, longer }
     }
 
     /// Adds what is said from a position on to a mix. Silence where nothing came.
     pub(super) fn add(&self, position: u64, mix: &mut [i32]) {
+        let first = self.end.saturating_sub(LENGTH as u64).saturating_sub(position);
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
         let said = usize::try_from(self.end.saturating_sub(position)).unwrap_or(usize::MAX);
-        for (at, sum) in (position..).zip(mix.iter_mut().take(said.min(LENGTH))) {
+        for (at, sum) in (position..).zip(mix.iter_mut().take(said)).skip(first) {
             *sum += i32::from(self.samples[index(at)]);
         }
     }
+}
+
+/// The same sound in another number of samples, by straight lines between them.
+fn stretched(samples: &[i16], wanted: usize) -> impl Iterator<Item = i16> {
+    let (last, last_wanted) = (samples.len().saturating_sub(1), wanted.saturating_sub(1).max(1));
+    (0..wanted).map(move |at| {
+        let (whole, part) = (at * last / last_wanted, at * last % last_wanted);
+        let from = i32::from(samples[whole.min(last)]);
+        let to = i32::from(samples[(whole + 1).min(last)]);
+        // Between the two, which are samples. A packet's length times a difference of samples is
+        // less than 2^28.
+        (from + (to - from) * part as i32 / last_wanted as i32) as i16
+    })
 }
 
 fn index(position: u64) -> usize {
@@ -142,13 +229,18 @@ mod tests {
         mix
     }
 
+    /// A packet that is read as soon as it came; all that may be read by then is kept.
+    fn came(at: u64) -> Came {
+        Came { at, oldest: at.saturating_sub(BEHIND) }
+    }
+
     fn frame(value: i16) -> impl ExactSizeIterator<Item = i16> {
         std::iter::repeat_n(value, FRAME)
     }
 
     /// Writes packet `n` of a stream at `now`.
     fn packet(track: &mut Track, n: u32, now: u64) {
-        track.write((1, 1_000_u32.wrapping_add(n * 160)), now, frame(n as i16 + 1));
+        track.write((1, 1_000_u32.wrapping_add(n * 160)), came(now), frame(n as i16 + 1));
     }
 
     #[test]
@@ -196,7 +288,7 @@ mod tests {
         ] {
             let mut track = Track::new();
             packet(&mut track, 0, 0);
-            track.write(source, now, frame(9));
+            track.write(source, came(now), frame(9));
             assert_eq!(read(&track, now + DELAY), [9; FRAME], "{name}");
         }
     }
@@ -222,7 +314,7 @@ mod tests {
         for n in 0..seconds * 50 {
             let now = n * 160 * 8_000 / samples_per_s;
             let timestamp = (n * 160) as u32;
-            track.write((1, timestamp), now, frame(1));
+            track.write((1, timestamp), came(now), frame(1));
             lost += (0..160).filter(|at| n > 1 && now + at >= track.end).count() as u64;
         }
         let now = seconds * 50 * 160 * 8_000 / samples_per_s;
@@ -239,16 +331,95 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_run_that_began_with_a_late_packet_comes_into_step() {
+    /// A tone of 500 Hz changes by 3,121 from one sample to the next, by more if it is squeezed; a
+    /// seam by up to 16,000.
+    const STEEPEST: i32 = 3_500;
+
+    /// A peer's tone in packets that came at these times; gives all that was laid out.
+    fn tone(times: impl Iterator<Item = u64>) -> (Vec<i32>, Track, u64) {
         let mut track = Track::new();
-        // What ought to have come within the first 50 ms came then, all else in time.
-        for n in 0..60_u32 {
+        let (mut heard, mut next, mut last) = (Vec::new(), DELAY, 0);
+        for (n, at) in (0_u32..).zip(times) {
+            let samples: Vec<i16> = (0..FRAME)
+                .map(|i| f64::from(n * 160 + i as u32) * std::f64::consts::PI / 8.0)
+                .map(|phase| (phase.sin() * 8_000.0) as i16)
+                .collect();
+            track.write((1, n * 160), came(at), samples.into_iter());
+            while next + 160 <= track.end {
+                heard.extend(read(&track, next));
+                next += 160;
+            }
+            last = at;
+        }
+        (heard, track, last)
+    }
+
+    #[test]
+    fn a_run_that_began_with_a_late_packet_comes_into_step_without_a_seam() {
+        for late in [40, 100, 200, 400] {
+            // What ought to have come within the first moments came then, all else in time.
+            let (heard, track, last) = tone((0..300_u64).map(|n| (n * 160).max(late)));
+            let ahead = track.end - 160 - last;
+            assert!((176..=328).contains(&ahead), "{late} late: {ahead} ahead");
+            assert!(heard.len() > 45_000, "{late}: {}", heard.len());
+            let steepest = heard.windows(2).map(|pair| (pair[1] - pair[0]).abs()).max();
+            assert!(steepest.is_some_and(|step| step <= STEEPEST), "{late} late: {steepest:?}");
+        }
+    }
+
+    #[test]
+    fn what_moves_a_run_is_told_apart_from_what_passes() {
+        // A single late packet is no reason to move for good.
+        let times = (0..300_u64).map(|n| n * 160 + if n == 60 { 150 } else { 0 });
+        let (_, track, last) = tone(times);
+        let ahead = (track.end - 160 - last).cast_signed();
+        assert!((176..=336).contains(&ahead), "{ahead}");
+    }
+
+    #[test]
+    fn after_a_pause_a_run_is_moved_at_once() {
+        let mut track = Track::new();
+        for n in 0..52_u32 {
             packet(&mut track, n, u64::from(n * 160).max(400));
         }
-        let last = 59 * 160;
-        assert!(track.end - last <= 160 + 360, "{} ahead", track.end - last);
-        assert_eq!(read(&track, track.end - 160), [60; FRAME]);
+        let (before, now) = (track.end, 80 * 160);
+        packet(&mut track, 80, now);
+        assert!(track.end > before);
+        assert_eq!(track.end - 160 - now, 240);
+    }
+
+    #[test]
+    fn a_shard_that_stood_still_puts_what_came_meanwhile_in_its_place() {
+        let mut track = Track::new();
+        packet(&mut track, 0, 0);
+        // Half a second later it reads all; nothing has been read meanwhile.
+        for n in 1..25_u32 {
+            let came = Came { at: u64::from(n) * 160, oldest: 0 };
+            track.write((1, 1_000 + n * 160), came, frame(n as i16 + 1));
+        }
+        for n in 0..25 {
+            assert_eq!(read(&track, n * 160 + DELAY), [n as i32 + 1; FRAME], "packet {n}");
+        }
+    }
+
+    #[test]
+    fn a_reader_who_is_far_behind_hears_silence_not_something_else() {
+        let mut track = Track::new();
+        for n in 0..100_u32 {
+            packet(&mut track, n, u64::from(n) * 160);
+        }
+        assert_eq!(read(&track, 160), [0; FRAME]);
+        assert!(read(&track, track.end - LENGTH as u64).iter().all(|sample| *sample > 0));
+    }
+
+    #[test]
+    fn a_packet_came_when_it_was_stamped() {
+        let now = Now { position: 50_000, arrived: 100, oldest: 0 };
+        let stamps =
+            [(100, 50_000), (0, 49_900), (u32::MAX, 49_899), (101, 50_000), (20_000, 50_000)];
+        for (arrived, at) in stamps {
+            assert_eq!(now.came(arrived).at, at, "{arrived}");
+        }
     }
 
     #[test]
@@ -265,7 +436,7 @@ mod tests {
             let mut now = 0;
             for (ssrc, timestamp, pause, length) in packets {
                 now += pause;
-                track.write((ssrc, timestamp), now, std::iter::repeat_n(5, length));
+                track.write((ssrc, timestamp), came(now), std::iter::repeat_n(5, length));
                 for position in [now, now.saturating_sub(BEHIND)] {
                     prop_assert!(read(&track, position).iter().all(|sample| [0, 5].contains(sample)));
                 }

@@ -1,5 +1,5 @@
-//! Moves recordings that are still on the disk to the object store, and deletes those whose time is
-//! over.
+//! Settles recordings whose end was not noted, moves those that are still on the disk to the object
+//! store, and deletes those whose time is over.
 
 use std::time::Duration;
 
@@ -24,10 +24,11 @@ impl Job for Recordings {
     const POLL: Duration = Duration::from_secs(1);
 
     async fn run(self, desk: Desk) -> Result<(), StoreError> {
+        let settled = recordings::settle_late(desk.app()).await?;
         let moved = recordings::move_leftovers(desk.app()).await?;
         let deleted = recordings::expire(desk.app()).await?;
-        if moved > 0 || deleted > 0 {
-            tracing::info!(moved, deleted, "recordings were moved and deleted");
+        if settled > 0 || moved > 0 || deleted > 0 {
+            tracing::info!(settled, moved, deleted, "recordings were settled, moved and deleted");
         }
         Ok(())
     }

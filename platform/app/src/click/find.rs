@@ -47,7 +47,7 @@ pub(crate) async fn is_steered_here(app: &App, click: &Click) -> Result<(), Refu
     let Some(talks) = app.talks() else {
         return Err(elsewhere("that makes calls; this one makes none"));
     };
-    if talks.state(&click.account, &click.conversation).is_some() {
+    if talks.phase(&click.account, &click.conversation).is_some() {
         return Ok(());
     }
     let own = app.settings().node.0.to_string();

@@ -73,8 +73,8 @@ pub struct AdditionSpec {
     pub voices: VoiceNames,
     /// `ringbackMode`.
     pub ringback: Ringback,
-    /// `record`: starts a recording where none runs.
-    pub record: bool,
+    /// `record`: from when a recording is started where none runs.
+    pub record: Record,
     /// `timeout`: how long it may ring, seconds.
     pub timeout_s: u32,
 }

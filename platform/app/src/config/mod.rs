@@ -117,6 +117,26 @@ pub struct Http {
     pub listen: SocketAddr,
     /// How others reach this server; the base of links that go out. Default: from `listen`.
     pub public_url: Option<Parsed<url::Url>>,
+    /// `http.event_streams`
+    #[serde(default)]
+    pub event_streams: EventStreamLimits,
+}
+
+/// `http.event_streams:` — how many conversations may be followed at once; each stream holds a
+/// connection for as long as its conversation lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventStreamLimits {
+    /// Streams of one account.
+    pub per_account: u32,
+    /// Streams of one conversation.
+    pub per_conversation: u32,
+}
+
+impl Default for EventStreamLimits {
+    fn default() -> Self {
+        Self { per_account: 1_000, per_conversation: 20 }
+    }
 }
 
 /// `sip:`

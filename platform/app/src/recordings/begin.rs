@@ -82,6 +82,7 @@ pub async fn begin(
         .writer()
         .write(Lane::Live, move |tx| Box::pin(async move { recordings::insert(tx, &new).await }))
         .await?;
+    app.recording_desk().begun(&recording);
     Ok(Place { recording, file })
 }
 

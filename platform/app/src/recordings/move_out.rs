@@ -1,5 +1,6 @@
 use crate::App;
-use crate::ports::ObjectError;
+use crate::ports::{ObjectError, Objects};
+use std::time::Duration;
 use yunling_store::recordings::{self, Recording, RecordingPlace};
 use yunling_store::{Lane, StoreError};
 
@@ -8,6 +9,11 @@ const TURN: u64 = 200;
 
 /// So many failures in a row are the store's.
 const FAILURES: u32 = 3;
+
+/// How often the deletion of an expired recording is tried again; the last pause is half a minute.
+const DELETE_TRIES: u32 = 6;
+/// The first pause.
+const DELETE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A recording was not moved; it can be had from the disk meanwhile, and is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +48,8 @@ pub async fn move_out(app: &App, recording: &Recording) -> Result<(), NotMoved> 
         Err(ObjectError::Unavailable(error)) => return Err(NotMoved::Objects(error)),
     }
     let (account, id) = (begun.account.clone(), begun.id.clone());
-    app.store()
+    let is_kept = app
+        .store()
         .writer()
         .write_patiently(Lane::Bulk, move |tx| {
             Box::pin(async move {
@@ -50,12 +57,37 @@ pub async fn move_out(app: &App, recording: &Recording) -> Result<(), NotMoved> 
             })
         })
         .await?;
+    if !is_kept {
+        // Its time was over while it was moved: nobody would ask for it, or delete it, again.
+        delete_for_good(objects.as_ref(), &begun.key).await?;
+    }
     if let Err(error) = tokio::fs::remove_file(&path).await
         && error.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(path = %path.display(), %error, "a recording that was moved is still here");
     }
     Ok(())
+}
+
+async fn delete_for_good(objects: &dyn Objects, key: &str) -> Result<(), NotMoved> {
+    let mut tries = 0;
+    loop {
+        match objects.delete(key).await {
+            Ok(()) | Err(ObjectError::NotFound) => return Ok(()),
+            Err(ObjectError::Unavailable(error)) if tries == DELETE_TRIES => {
+                tracing::error!(
+                    key,
+                    error,
+                    "an expired recording lies in the object store, and nothing will delete it: delete it by hand"
+                );
+                return Err(NotMoved::Objects(error));
+            }
+            Err(ObjectError::Unavailable(_)) => {
+                tokio::time::sleep(DELETE_PAUSE * 2_u32.pow(tries)).await;
+                tries += 1;
+            }
+        }
+    }
 }
 
 /// Moves what this node still has on its disk. Gives how many were moved.

@@ -32,6 +32,7 @@ pub async fn publish(
     id: &RecordingId,
     end: End,
 ) -> Result<Option<RecordingFacts>, StoreError> {
+    app.recording_desk().ended(id);
     let Some(recording) = recordings::get(app.store().reader(), account, id).await? else {
         return Ok(None);
     };

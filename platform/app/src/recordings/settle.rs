@@ -1,14 +1,17 @@
 use super::publish::{End, publish};
 use crate::App;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use yunling_domain::Micros;
 use yunling_store::StoreError;
 use yunling_store::recordings::{Recording, platform_side};
+use yunling_store::talks;
 
 /// Bytes of a recording's head.
 const HEAD_OCTETS: u64 = 44;
 /// Two channels of 16 bits at 8 kHz.
 const OCTETS_PER_MS: u64 = 32;
+/// How long a conversation has been over before anybody wonders about its recording.
+const LATE_MS: i64 = 60_000;
 
 /// A file that the engine has made whole again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,24 +43,76 @@ pub async fn settle(app: &App, found: &[Found]) -> Result<usize, StoreError> {
     Ok(unfinished.len())
 }
 
+/// Publishes recordings of this node whose conversation has been over for a while, which nobody
+/// writes any more, and whose end was not noted: the database was away when the engine told of it.
+/// What is unfinished on the disk is left to the next start, which makes it whole. Gives how many.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub async fn settle_late(app: &App) -> Result<u64, StoreError> {
+    let node = app.settings().node.0.to_string();
+    let (reader, before) = (app.store().reader(), app.clock().now().plus_ms(-LATE_MS));
+    let mut settled = 0;
+    for recording in platform_side::unfinished(reader, &node).await? {
+        let begun = &recording.begun;
+        if app.recording_desk().is_under_way(&begun.id) {
+            continue;
+        }
+        let talk = talks::get(reader, &begun.account, &begun.conversation).await?;
+        if talk.is_none_or(|talk| talk.ended_at > before) {
+            continue;
+        }
+        let path = app.settings().recordings.folder().join(&begun.key);
+        let end = match on_disk(&path).await {
+            Some(end) => end,
+            None if is_there(&unfinished(&path)).await => continue,
+            None => nothing("its file is not there".to_owned()),
+        };
+        publish(app, &begun.account, &begun.id, end).await?;
+        settled += 1;
+    }
+    if settled > 0 {
+        tracing::warn!(settled, "recordings whose end was not noted were settled");
+    }
+    Ok(settled)
+}
+
+/// Where the engine writes a recording until it is complete (`Recording::file` of the contract).
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+async fn is_there(path: &Path) -> bool {
+    tokio::fs::try_exists(path).await.unwrap_or(true)
+}
+
+/// What a complete file holds; nothing where there is none.
+async fn on_disk(path: &Path) -> Option<End> {
+    let file = tokio::fs::metadata(path).await.ok()?;
+    (file.len() >= HEAD_OCTETS).then(|| End {
+        duration_ms: (file.len() - HEAD_OCTETS) / OCTETS_PER_MS,
+        octets: file.len(),
+        lost_ms: 0,
+        failure: None,
+    })
+}
+
+fn nothing(failure: String) -> End {
+    End { duration_ms: 0, octets: 0, lost_ms: 0, failure: Some(failure) }
+}
+
 async fn end_of(app: &App, recording: &Recording, found: &[Found]) -> End {
     let path = app.settings().recordings.folder().join(&recording.begun.key);
     let interrupted = || {
         let at: Micros = recording.begun.created_at;
-        Some(format!("the node stopped while it recorded, begun {}", at.rfc3339(chrono_tz::UTC)))
+        format!("the node stopped while it recorded, begun {}", at.rfc3339(chrono_tz::UTC))
     };
     if let Some(found) = found.iter().find(|found| found.path == path) {
-        let failure = interrupted();
+        let failure = Some(interrupted());
         return End { duration_ms: found.duration_ms, octets: found.octets, lost_ms: 0, failure };
     }
     // Complete, and only the note of it was lost.
-    match tokio::fs::metadata(&path).await {
-        Ok(file) if file.len() >= HEAD_OCTETS => End {
-            duration_ms: (file.len() - HEAD_OCTETS) / OCTETS_PER_MS,
-            octets: file.len(),
-            lost_ms: 0,
-            failure: None,
-        },
-        _ => End { duration_ms: 0, octets: 0, lost_ms: 0, failure: interrupted() },
-    }
+    on_disk(&path).await.unwrap_or_else(|| nothing(interrupted()))
 }

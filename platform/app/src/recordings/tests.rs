@@ -1,17 +1,22 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 use super::*;
 use crate::fakes::{ACCOUNT, APPID, TENANT, World};
+use crate::finish_conversation::{self, ConversationFacts, LegRecord};
 use crate::ports::{Bytes, Coming, ObjectError, Objects};
+use crate::principal::Dial;
+use crate::submit_click::{self, ClickRequest};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::AsyncReadExt as _;
+use yunling_domain::call_cause::CallCause;
+use yunling_domain::conversation::{ByeType, EndedBy, Ending, Party};
 use yunling_domain::error_code::{
     LINK_EXPIRED, LINK_INVALID, RANGE_NOT_SATISFIABLE, RECORDING_DELETED, RECORDING_NOT_READY,
 };
-use yunling_domain::{AccountId, ApplicationId, ConversationId};
+use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Fault};
 use yunling_store::PageRequest;
 use yunling_store::deliveries::{self, DeliveryFilter};
 use yunling_store::recordings::{self as rows, Recording, RecordingPlace, RecordingState};
@@ -232,6 +237,111 @@ async fn what_a_crash_left_is_settled() {
     );
     assert_eq!((lost.state, lost.octets), (RecordingState::Failed, 0));
     assert_eq!(settle(&world.app, &[]).await.unwrap(), 0, "once");
+}
+
+/// A conversation that is taken, and what ends it.
+async fn clicked(world: &World) -> ConversationFacts {
+    let body = br#"{"action":"click2call","caller":"13800100001","callee":"13800100002"}"#;
+    let request = ClickRequest::from_body(None, body).unwrap();
+    let (caller, application) = (world.caller::<Dial>(), ApplicationId::new(APPID));
+    let envelope = submit_click::Envelope::default();
+    let taken = submit_click::run(&world.app, &caller, &application, &request, envelope);
+    let submit_click::Accepted { conversation, request, .. } = taken.await.unwrap();
+    let at = world.app.clock().now();
+    let leg = LegRecord {
+        party: Party::CALLER,
+        call: CallId::new(format!("CA-{conversation}")),
+        number: "+8613800100001".to_owned(),
+        shown: "13800100001".to_owned(),
+        line: "+861080001001".to_owned(),
+        trunk: None,
+        started_at: at,
+        ring_at: None,
+        answered_at: None,
+        ended_at: at,
+        cause: CallCause::Failed,
+        fault: Fault::Callee,
+        hangup_reason: "rejected",
+        termination: None,
+        figures: None,
+        rule: None,
+    };
+    ConversationFacts {
+        account: account(),
+        application,
+        conversation,
+        request,
+        ending: Ending { bye_type: ByeType::CallerNotAnswered, by: EndedBy::Caller },
+        hangup_reason: "rejected",
+        bridged_at: None,
+        legs: vec![leg],
+        recording: None,
+        is_masked: false,
+        seq: 0,
+        traceparent: None,
+    }
+}
+
+/// The note of a recording's end was lost while the database was away: it is made up for from what
+/// is on the disk, once nobody writes there any more, and without a restart.
+#[tokio::test]
+async fn a_recording_whose_end_was_not_noted_is_settled() {
+    let mut world = World::open().await;
+    let mut begun_of = Vec::new();
+    for _ in 0..4 {
+        let facts = clicked(&world).await;
+        begun_of.push((begun(&world, facts.conversation.as_str()).await, facts));
+    }
+    let [(whole, _), (unfinished, _), (missing, _), (talking, _)] = begun_of.as_slice() else {
+        panic!("four were begun")
+    };
+    std::fs::write(&whole.file, [0; 44 + 32_000]).unwrap();
+    let part = format!("{}.part", unfinished.file.display());
+    std::fs::write(part, [0; 44 + 32_000]).unwrap();
+    std::fs::write(&talking.file, [0; 44 + 32_000]).unwrap();
+    for (_, facts) in &begun_of[..3] {
+        assert!(finish_conversation::run(&world.app, facts, &[]).await.unwrap());
+    }
+    world.clock.advance_ms(59_000);
+    let settings = world.app.settings().clone();
+    let restarted = world.reopened_under(settings).await;
+    let writing = std::mem::replace(&mut world.app, restarted);
+    assert_eq!(settle_late(&world.app).await.unwrap(), 0, "its last words may still come");
+    world.clock.advance_ms(2_000);
+    assert_eq!(settle_late(&writing).await.unwrap(), 0, "its engine may write them");
+    assert_eq!(settle_late(&world.app).await.unwrap(), 2);
+    assert_eq!(settle_late(&world.app).await.unwrap(), 0, "once");
+    let whole = row(&world, whole).await;
+    assert_eq!((whole.state, whole.duration_ms), (RecordingState::Ready, 1_000));
+    let missing = row(&world, missing).await;
+    assert_eq!(missing.state, RecordingState::Failed);
+    assert!(missing.failure.unwrap().contains("not there"));
+    for place in [unfinished, talking] {
+        assert_eq!(row(&world, place).await.state, RecordingState::Writing);
+    }
+}
+
+/// Its time is over while it is on its way to the object store: nothing may be left there, where
+/// nobody would delete it any more.
+#[tokio::test]
+async fn a_recording_that_expires_while_it_is_moved_is_nowhere() {
+    let world = World::open().await;
+    let bucket = Arc::new(Bucket::default());
+    world.app.keep_recordings_in(bucket.clone());
+    bucket.is_away.store(true, Ordering::Relaxed);
+    let recording = published(&world, "CV1").await;
+    let path = world.app.settings().recordings.folder().join(&recording.begun.key);
+    world.clock.advance_ms(181 * DAY_MS);
+    let kept = std::fs::read(&path).unwrap();
+    assert_eq!(expire(&world.app).await.unwrap(), 1);
+    // The mover had opened the file before it was deleted.
+    std::fs::write(&path, kept).unwrap();
+    bucket.is_away.store(false, Ordering::Relaxed);
+    move_out(&world.app, &recording).await.unwrap();
+    assert!(bucket.files.lock().is_empty() && !path.exists());
+    let place = Place { recording: recording.begun.id.clone(), file: path };
+    let row = row(&world, &place).await;
+    assert_eq!((row.state, row.place), (RecordingState::Deleted, RecordingPlace::Disk));
 }
 
 #[tokio::test]

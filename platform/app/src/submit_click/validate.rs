@@ -41,7 +41,7 @@ pub(crate) struct CheckedAddition {
     pub(crate) callee_cli: Option<Number>,
     pub(crate) voices: VoiceNames,
     pub(crate) ringback: Ringback,
-    pub(crate) record: bool,
+    pub(crate) record: Record,
     pub(crate) timeout_s: u32,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn addition(
         callee_cli: line("calleeCli", &request.callee_cli)?,
         voices: voices(request)?,
         ringback: ringback(optional("ringbackMode", &request.ringback_mode)?).map_err(parameter)?,
-        record: record(optional("record", &request.record)?).map_err(parameter)? != Record::Off,
+        record: record(optional("record", &request.record)?).map_err(parameter)?,
         timeout_s: timeout_s(optional("timeout", &request.timeout)?).map_err(parameter)?,
     };
     voices_are_there(&checked.voices, application)?;

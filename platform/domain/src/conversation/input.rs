@@ -27,6 +27,10 @@ pub enum LegInput {
         /// At least 1.
         trunks: usize,
     },
+    /// It has no line yet and looks for one: its time to reply and to ring has not begun.
+    Waits,
+    /// Its INVITE leaves: from now on it may keep silent, and ring, for so long.
+    Sent,
     /// The trunk replied 100.
     Trying,
     /// The trunk replied 180, 183 or another 18x.
@@ -54,9 +58,9 @@ pub enum LegInput {
 /// What a timer is for. There is at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timer {
-    /// The trunk has not replied at all; from the dial until any reply.
+    /// The trunk has not replied at all; from the INVITE until any reply.
     NoReply(Party),
-    /// The phone has not been answered; from the dial until the answer.
+    /// The phone has not been answered; from the INVITE until the answer.
     Ring(Party),
     /// Audio was promised with a 18x and does not flow: the ringback tone is played instead.
     EarlyAudio(Party),

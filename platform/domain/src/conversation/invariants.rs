@@ -285,7 +285,7 @@ fn terminations() -> impl Strategy<Value = Termination> {
 /// Likely ones more often, so that conversations get far.
 fn leg_inputs() -> impl Strategy<Value = LegInput> {
     prop_oneof![
-        1 => Just(LegInput::Trying),
+        1 => prop::sample::select(vec![LegInput::Waits, LegInput::Sent, LegInput::Trying]),
         3 => any::<bool>().prop_map(|early_media| LegInput::Ringing { code: 180, early_media }),
         2 => Just(LegInput::EarlyAudio),
         6 => Just(LegInput::Answered),

@@ -100,6 +100,10 @@ impl Leg {
 
     fn ask_trunk(&self, turn: &mut Turn<'_>) {
         turn.put(Output::Dial { party: self.party, attempt: self.attempt });
+        self.arm(turn);
+    }
+
+    fn arm(&self, turn: &mut Turn<'_>) {
         turn.arm(Timer::NoReply(self.party), self.reach.no_reply_ms);
         turn.arm(Timer::Ring(self.party), self.reach.ring_ms);
     }
@@ -110,6 +114,16 @@ impl Leg {
             (_, LegInput::Ended(termination)) => self.on_ended(termination, turn),
             (Stage::Dialling, LegInput::Routed { trunks }) => {
                 self.reach.trunks = trunks;
+                None
+            }
+            (Stage::Dialling, LegInput::Waits) => {
+                self.disarm(turn);
+                None
+            }
+            (Stage::Dialling, LegInput::Sent) => {
+                if self.ring_at.is_none() {
+                    self.arm(turn);
+                }
                 None
             }
             (Stage::Dialling, LegInput::Trying) => {

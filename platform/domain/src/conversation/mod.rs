@@ -75,6 +75,11 @@ impl ConversationMachine {
         self.phase.shown()
     }
 
+    /// What a party's leg came to; nothing while it has not ended.
+    pub fn leg_outcome(&self, party: Party) -> Option<LegOutcome> {
+        self.room.leg_outcome(party)
+    }
+
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over)

@@ -143,8 +143,8 @@ impl LegOutcome {
     }
 }
 
-/// What one leg came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one leg came to. Stored with a leg that has left, so its form is one that older rows have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegOutcome {
     /// Whose it was.
     pub party: Party,

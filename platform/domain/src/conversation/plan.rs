@@ -20,7 +20,7 @@ pub struct Plan {
 pub struct Reach {
     /// How many trunks may be tried, in order; at least 1.
     pub trunks: usize,
-    /// How long it may ring, from the dial on.
+    /// How long it may ring, from the INVITE on.
     pub ring_ms: u32,
     /// How long a trunk may keep silent before the next one is tried.
     pub no_reply_ms: u32,

@@ -3,7 +3,10 @@
 
 use super::leg::Leg;
 use super::turn::Turn;
-use super::{ByeType, Connection, EndedBy, Ending, Outcome, Output, Party, Record, Segment, Timer};
+use super::{
+    ByeType, Connection, EndedBy, Ending, LegOutcome, Outcome, Output, Party, Record, Segment,
+    Timer,
+};
 use crate::Micros;
 use crate::notice::HangUpWhy;
 
@@ -123,6 +126,11 @@ impl Room {
     /// Why it ends is settled, though somebody may still be told so.
     pub(super) fn settle(&mut self, bye_type: ByeType, by: EndedBy) {
         self.ending.get_or_insert(Ending { bye_type, by });
+    }
+
+    /// What one leg came to, once it has ended.
+    pub(super) fn leg_outcome(&self, party: Party) -> Option<LegOutcome> {
+        self.legs.iter().find(|leg| leg.party() == party).and_then(Leg::outcome)
     }
 
     /// What it came to, once every leg has ended.

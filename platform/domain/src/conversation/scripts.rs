@@ -119,6 +119,17 @@ fn scripts() -> Vec<Script> {
              60001 caller ended cancelled 487 -> caller completed time-out, finished 0 caller",
         ),
         script(
+            "whoever waits for a line rings for as long as everybody, from its INVITE on",
+            plain(),
+            "0 talk-to-callee
+             100 callee waits -> disarm no_reply callee, disarm ring callee
+             2000 callee sent -> arm no_reply callee 4000, arm ring callee 60000
+             2100 callee trying -> disarm no_reply callee
+             61500 timer ring callee -> arm ring callee 500
+             62000 timer ring callee -> hang_up callee ring_timeout
+             62100 callee ended cancelled 487 -> callee completed time-out, play caller 1 busy_tone",
+        ),
+        script(
             "a cancelled caller who picks up is no answer",
             plain(),
             "0 start -> caller initiated, dial caller 0, arm no_reply caller 4000, arm ring caller 60000
@@ -320,6 +331,8 @@ fn read_input(text: &str, addition: Addition) -> Input {
 
 fn read_leg(words: &[&str]) -> LegInput {
     match words {
+        ["waits"] => LegInput::Waits,
+        ["sent"] => LegInput::Sent,
         ["trying"] => LegInput::Trying,
         ["ringing", code, rest @ ..] => {
             LegInput::Ringing { code: code.parse().unwrap(), early_media: rest == ["media"] }

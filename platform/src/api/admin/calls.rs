@@ -243,6 +243,7 @@ impl CallsApi {
             application: application.0.map(ApplicationId::new),
             request_id: request_id.0.map(RequestId::new),
             result: result.0,
+            masked_numbers: false,
             started: range(since.0.as_deref(), until.0.as_deref())?,
         };
         let page = page(limit.0, cursor.0.as_deref())?;

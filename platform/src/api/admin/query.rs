@@ -4,21 +4,16 @@ use chrono::DateTime;
 use yunling_app::Refusal;
 use yunling_domain::Micros;
 use yunling_domain::error_code::BAD_PARAMETER;
-use yunling_store::{Cursor, MAX_PAGE, PageRequest, TimeRange};
+use yunling_store::{PageRequest, TimeRange};
 
-/// Rows of a page where nobody says.
-const DEFAULT_LIMIT: u32 = 50;
+use crate::api::paging;
 
 /// Which page is asked for.
 ///
 /// # Errors
 /// `BAD_PARAMETER` for a limit outside 1 to 500, or a cursor that is none of ours.
 pub(super) fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<PageRequest, Refusal> {
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Refusal::field(BAD_PARAMETER, "limit", format!("expected 1 to {MAX_PAGE}")));
-    }
-    Ok(PageRequest { after: cursor.map(Cursor::decode).transpose()?, limit })
+    paging::page(limit.map(Some), cursor)
 }
 
 /// Instants from `since` (inclusive) to `until` (exclusive).
@@ -64,7 +59,7 @@ mod tests {
 
     #[test]
     fn pages_have_bounds() {
-        assert_eq!(page(None, None).unwrap().limit, DEFAULT_LIMIT);
+        assert_eq!(page(None, None).unwrap().limit, 50);
         assert!(page(Some(0), None).is_err() && page(Some(501), None).is_err());
         assert_eq!(page(None, Some("x")).unwrap_err().field.as_deref(), Some("cursor"));
     }

@@ -16,8 +16,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::EventStream;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use yunling_app::principal::{Dial, ReadCalls};
+use yunling_app::principal::{Dial, Granted, ReadCalls};
 use yunling_app::submit_click::{self, Action, ClickRequest};
+use yunling_app::watch_talk::Followed;
 use yunling_app::{
     App, Refusal, add_party, cancel_click, get_talk, list_talks, trace_context, watch_talk,
 };
@@ -89,7 +90,9 @@ impl OfRefusal for ConversationsAnswer {
 #[derive(ApiResponse)]
 enum Told {
     /// Each event's `data` is one entry of the timeline, its `id` the entry's `seq`, its `event` the
-    /// entry's `event`. The stream ends with the conversation. A failure is answered in the envelope,
+    /// entry's `event`. The stream ends with the conversation, or, where its token or credential ends
+    /// first, with the event `stream_ended`, whose detail has the `reason`: `token_expired` or
+    /// `credential_revoked`. A failure is answered in the envelope,
     /// as `application/json`.
     #[oai(status = 200)]
     Stream(EventStream<BoxStream<'static, TimelineEntry>>),
@@ -135,8 +138,8 @@ impl CtcApi {
     ) -> Answer<Envelope> {
         let outcome = async {
             // Authorization before anything else of the request is looked at.
-            let known = visitor.know(&app, &account_sid.0, &application_sid.0)?;
-            let caller = known.grant::<Dial>()?;
+            let (known, caller, application) =
+                visitor.admit::<Dial>(&app, &account_sid.0, &application_sid.0)?;
             let (request, bytes) = body.read().await?;
             request.action(&[Action::Click2Call])?;
             let envelope = submit_click::Envelope {
@@ -145,7 +148,6 @@ impl CtcApi {
                 traceparent: trace_context::current(),
                 page: known.page,
             };
-            let application = ApplicationId::new(application_sid.0.as_str());
             Box::pin(submit_click::run(&app, &caller, &application, &request, envelope)).await
         };
         match outcome.await {
@@ -189,12 +191,11 @@ impl CtcApi {
         body: ActionBody<ConversationAction>,
     ) -> Answer<Envelope> {
         let outcome: Result<_, Refusal> = async {
-            let known = visitor.know(&app, &account_sid.0, &application_sid.0)?;
-            known.grant::<Dial>()?;
+            let (known, caller, application) =
+                visitor.admit::<Dial>(&app, &account_sid.0, &application_sid.0)?;
             let (request, _) = body.read().await?;
-            let application = ApplicationId::new(application_sid.0.as_str());
             let conversation = ConversationId::new(conversation_sid.0.as_str());
-            Box::pin(act(&app, &known, &application, &conversation, &request)).await
+            Box::pin(act(&app, (&known, &caller), &application, &conversation, &request)).await
         }
         .await;
         match outcome {
@@ -229,9 +230,8 @@ impl CtcApi {
         conversation_sid: Path<String>,
     ) -> Answer<ConversationAnswer> {
         let outcome: Result<_, Refusal> = async {
-            let known = visitor.know(&app, &account_sid.0, &application_sid.0)?;
-            let caller = known.grant::<ReadCalls>()?;
-            let application = ApplicationId::new(application_sid.0.as_str());
+            let (known, caller, application) =
+                visitor.admit::<ReadCalls>(&app, &account_sid.0, &application_sid.0)?;
             let id = ConversationId::new(conversation_sid.0.as_str());
             let view = get_talk::run(&app, &caller, &application, &id, known.page.as_ref()).await?;
             let sid = Some(view.click.conversation.to_string());
@@ -282,10 +282,9 @@ impl CtcApi {
         cursor: Query<Option<String>>,
     ) -> Answer<ConversationsAnswer> {
         let outcome: Result<_, Refusal> = async {
-            let known = visitor.know(&app, &account_sid.0, &application_sid.0)?;
-            let caller = known.grant::<ReadCalls>()?;
+            let (known, caller, application) =
+                visitor.admit::<ReadCalls>(&app, &account_sid.0, &application_sid.0)?;
             let zone = zone(&app, caller.account());
-            let application = ApplicationId::new(application_sid.0.as_str());
             let filter = ClickFilter {
                 subject: subject.0.filter(|subject| !subject.is_empty()),
                 created: TimeRange {
@@ -314,7 +313,8 @@ impl CtcApi {
     /// Follow a conversation
     ///
     /// Addition: what has happened so far and what happens, as server-sent events, to the
-    /// conversation's end. A conversation that runs on another node has none: read it instead. An
+    /// conversation's end or the token's. A conversation that runs on another node has none: read it
+    /// instead. At the limit of streams of the account or the conversation it is refused with 21005. An
     /// API key needs the scope `calls:read`; a browser token follows what its subject has made.
     #[oai(
         path = "/Accounts/:accountSid/Applications/:applicationSid/ctc/Conversations/:conversationSid/events",
@@ -337,15 +337,17 @@ impl CtcApi {
         conversation_sid: Path<String>,
     ) -> Result<Told, Answer<Envelope>> {
         let outcome: Result<_, Refusal> = async {
-            let known = visitor.know(&app, &account_sid.0, &application_sid.0)?;
-            let caller = known.grant::<ReadCalls>()?;
+            let (known, caller, application) =
+                visitor.admit::<ReadCalls>(&app, &account_sid.0, &application_sid.0)?;
             let zone = zone(&app, caller.account());
-            let application = ApplicationId::new(application_sid.0.as_str());
             let id = ConversationId::new(conversation_sid.0.as_str());
             let following = watch_talk::run(&app, caller, application, id, known.page).await?;
             let told = unfold(following, move |mut following| async move {
-                let event = following.next().await?;
-                Some((TimelineEntry::of(&event, zone), following))
+                let entry = match following.next().await? {
+                    Followed::Event(event) => TimelineEntry::of(&event, zone),
+                    Followed::Stopped(why, at) => TimelineEntry::stopped(why, at, zone),
+                };
+                Some((entry, following))
             });
             Ok(told.boxed())
         }
@@ -353,9 +355,12 @@ impl CtcApi {
         match outcome {
             Ok(told) => Ok(Told::Stream(EventStream::new(told).keep_alive(KEEP_ALIVE).to_event(
                 |entry: TimelineEntry| {
-                    Event::message(entry.to_json_string())
-                        .id(entry.seq.as_str())
-                        .event_type(entry.event.as_str())
+                    let event =
+                        Event::message(entry.to_json_string()).event_type(entry.event.as_str());
+                    match entry.seq.as_str() {
+                        "" => event,
+                        seq => event.id(seq),
+                    }
                 },
             ))),
             Err(refusal) => Err(refused(&app, &account_sid.0, &application_sid.0, &refusal)),
@@ -365,23 +370,22 @@ impl CtcApi {
 
 async fn act(
     app: &App,
-    known: &Known,
+    (known, caller): (&Known, &Granted<Dial>),
     application: &ApplicationId,
     conversation: &ConversationId,
     request: &ClickRequest,
 ) -> Result<Envelope, Refusal> {
-    let caller = known.grant::<Dial>()?;
     let sid = Some(conversation.to_string());
     let done = Envelope { conversation_sid: sid, ..Envelope::success() };
     match request.action(&[Action::CancelCall, Action::AddCall])? {
         Action::AddCall => {
             known.refuse_pages()?;
-            let call = add_party::run(app, &caller, application, conversation, request).await?;
+            let call = add_party::run(app, caller, application, conversation, request).await?;
             Ok(Envelope { call_sid: Some(call.to_string()), ..done })
         }
         Action::CancelCall | Action::Click2Call => {
             let page = known.page.as_ref();
-            cancel_click::run(app, &caller, application, conversation, page).await?;
+            cancel_click::run(app, caller, application, conversation, page).await?;
             Ok(done)
         }
     }

@@ -7,6 +7,7 @@ use poem_openapi::types::Any;
 use serde_json::Value;
 use yunling_app::get_talk::{LegView, TalkView};
 use yunling_app::list_talks::TalkSummary;
+use yunling_app::watch_talk::Stopped;
 use yunling_domain::Micros;
 use yunling_domain::callback::duration_s;
 use yunling_domain::event::{ConversationEvent, EventBody};
@@ -68,7 +69,7 @@ pub(super) struct LegRecord {
     stop_time: String,
     /// Seconds from the answer to the end.
     duration: String,
-    /// `completed`, `no-answer`, `time-out` or `failed`; known once the conversation is over.
+    /// `completed`, `no-answer`, `time-out` or `failed`; known once it is over.
     cause: String,
     /// The final SIP status.
     sip_code: String,
@@ -197,6 +198,20 @@ impl TimelineEntry {
             event: event.kind().to_owned(),
             call_seq: event.party.map(|party| party.0.to_string()).unwrap_or_default(),
             detail: Any(detail),
+        }
+    }
+}
+
+impl TimelineEntry {
+    /// The last entry of a stream that ends before its conversation. It has no `seq`: it is not part
+    /// of the timeline.
+    pub(super) fn stopped(why: Stopped, at: Micros, zone: Tz) -> Self {
+        Self {
+            seq: String::new(),
+            timestamp: at.stamp14(zone),
+            event: "stream_ended".to_owned(),
+            call_seq: String::new(),
+            detail: Any(serde_json::json!({ "reason": why.name() })),
         }
     }
 }

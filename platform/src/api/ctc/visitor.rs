@@ -48,6 +48,21 @@ impl Visitor {
         Ok(Known { principal, page: None })
     }
 
+    /// Who this is, and the proof that it may do what `S` stands for in the path's application.
+    ///
+    /// # Errors
+    /// As [`Self::know`]; `SCOPE_MISSING`.
+    pub(super) fn admit<S: ScopeKind>(
+        &self,
+        app: &App,
+        account: &str,
+        application: &str,
+    ) -> Result<(Known, Granted<S>, ApplicationId), Refusal> {
+        let known = self.know(app, account, application)?;
+        let caller = known.grant::<S>()?;
+        Ok((known, caller, ApplicationId::new(application)))
+    }
+
     fn bearer(&self) -> Option<&str> {
         let (scheme, token) =
             self.authorization.as_deref()?.trim().split_once(char::is_whitespace)?;

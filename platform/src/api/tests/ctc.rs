@@ -91,6 +91,7 @@ pub(super) async fn connected(world: &World, talks: &FakeTalks, sid: &str) -> Ta
         ring_at: Some(at.plus_ms(1_000)),
         answered_at: Some(at.plus_ms(2_000)),
         ended_at: None,
+        outcome: None,
     };
     let event = |seq, party, body| ConversationEvent { seq, at, party, body };
     let state = TalkState {

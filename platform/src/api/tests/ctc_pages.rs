@@ -228,6 +228,43 @@ async fn a_conversation_is_followed_to_its_end() {
     assert_eq!((got.status, super::ctc::told(&got)[0]), (StatusCode::OK, "11005"));
 }
 
+/// A stream lives no longer than what opened it, and says why it ends.
+#[tokio::test]
+async fn a_stream_ends_with_its_token_and_with_its_credential() {
+    let (world, talks) = open().await;
+    let sid = super::ctc::clicked(&world, &json!({})).await;
+    connected(&world, &talks, &sid).await;
+    let follow = format!("{}/{sid}/events", path());
+    let last = |got: &Got| -> Value {
+        let data = got.text.lines().filter_map(|line| line.strip_prefix("data:")).next_back();
+        serde_json::from_str(data.unwrap_or_default()).unwrap_or_default()
+    };
+    let brief = token(&world, json!({ "ttlS": 1, "subject": "agent 7" })).await;
+    let got = world.ask(Method::POST, &path(), &brief, sample()).await;
+    let own = got.body["conversationSid"].as_str().unwrap().to_owned();
+    connected(&world, &talks, &own).await;
+    let mine = format!("{}/{own}/events", path());
+    let got = world.ask(Method::GET, &mine, &brief, Value::Null).await;
+    let event = last(&got);
+    assert_eq!(
+        (&event["event"], &event["seq"]),
+        (&json!("stream_ended"), &json!("")),
+        "{}",
+        got.text
+    );
+    assert_eq!(event["detail"]["reason"], "token_expired");
+
+    let (id, key) = world.key(&["calls:read"]).await;
+    let login = basic(ACCOUNT, &key);
+    // Asked after the stream, which is let in before anything of it waits.
+    let revoke = async {
+        let path = format!("/api/v1/api-keys/{id}");
+        world.ask(Method::DELETE, &path, &basic(ACCOUNT, TOKEN), Value::Null).await
+    };
+    let (got, _) = tokio::join!(world.ask(Method::GET, &follow, &login, Value::Null), revoke);
+    assert_eq!(last(&got)["detail"]["reason"], "credential_revoked", "{}", got.text);
+}
+
 #[tokio::test]
 async fn the_script_is_served_to_any_page() {
     let (world, _) = open().await;

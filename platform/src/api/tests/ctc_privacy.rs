@@ -54,6 +54,21 @@ async fn masked_numbers_are_seen_whole_only_with_the_scope() {
         let code = if sees { "sip_trace_not_kept" } else { "scope_missing" };
         assert_eq!(got.body["code"], code, "{}", got.text);
     }
+    // A number that one may not see is not to be found by guessing it.
+    let number = "13800100002";
+    for (key, found) in [(&reader, 1), (&trusted, 2)] {
+        for path in
+            [format!("/api/v1/calls?to={number}"), format!("/Accounts/{ACCOUNT}/Calls?to={number}")]
+        {
+            let got = world.ask(Method::GET, &path, &login(key), Value::Null).await;
+            let calls = got.body["calls"].as_array().unwrap();
+            assert_eq!(calls.len(), found, "{path}: {}", got.text);
+            assert!(found == 2 || !got.text.contains(&masked), "{path}: {}", got.text);
+        }
+        let own =
+            world.ask(Method::GET, "/api/v1/calls?to=13800100001", &login(key), Value::Null).await;
+        assert_eq!(own.body["calls"].as_array().unwrap().len(), 2, "callers are not hidden");
+    }
     let list = world.read(&path()).await;
     assert_eq!(list.body["conversations"][0]["state"], "ended", "{}", list.text);
 }

@@ -6,9 +6,11 @@ use yunling_app::click::ClickSpec;
 use yunling_app::ports::{Busy, NotAdded};
 use yunling_domain::conversation::{AddRefusal, Record, Ringback};
 use yunling_domain::error_code::NO_TRUNK;
-use yunling_domain::{AccountId, RequestId};
-use yunling_store::attempts::AttemptLane;
+use yunling_domain::{AccountId, NodeNumber, RequestId};
+use yunling_store::attempts::platform_side::{Claim, claim_due};
+use yunling_store::attempts::{self, AttemptLane, Invite};
 use yunling_store::requests::{self, Request};
+use yunling_store::{Lane, StoreError};
 
 use super::ctc::{click, clicked, connected, of, open, path, post, sample, told, with};
 use super::world::{
@@ -155,7 +157,19 @@ async fn cancel_call_is_idempotent_and_add_call_has_a_code_for_each_refusal() {
     assert_eq!((told(&got)[0], got.body["callSid"].as_str()), ("00000", Some("CA3")));
     let added = talks.added.lock().clone();
     assert_eq!((added[0].callee.number.as_str(), added[0].timeout_s), ("+8613800100003", 120));
-    assert!(!added[0].record);
+    assert_eq!(added[0].record, Record::Off);
+    // RESOLUTIONS, record: 1 from the ringing of whoever is called, 2 and true from its answer.
+    for (record, expected) in [
+        (json!(1), Record::FromRinging),
+        (json!("1"), Record::FromRinging),
+        (json!(2), Record::FromAnswer),
+        (json!(true), Record::FromAnswer),
+    ] {
+        let add = json!({ "action": "addCall", "callee": "13800100003", "record": record });
+        post(&world, &one, &add).await;
+        let added = talks.added.lock().last().map(|added| added.record);
+        assert_eq!(added, Some(expected), "{record}");
+    }
     let cases = [
         (NotAdded::Unknown, "22001", "not bridged"),
         (NotAdded::Refused(AddRefusal::NotBridged), "22001", "not bridged"),
@@ -287,6 +301,66 @@ async fn conversations_are_read_while_they_wait_and_while_they_run() {
     assert_eq!(next.body["conversations"][0]["conversationSid"].as_str(), Some(sid.as_str()));
     assert_eq!(next.body["conversations"][0]["state"], "connected");
     assert!(next.body.get("nextCursor").is_none(), "{}", next.text);
+}
+
+/// Another node has claimed it: until it dials, cancelCall gets through by the row; then it is told
+/// honestly that it does not. Lists say of it what a read says.
+#[tokio::test]
+async fn a_conversation_of_another_node_is_shown_and_cancelled_as_far_as_its_row_goes() {
+    let (world, talks) = open().await;
+    let account = AccountId::new(ACCOUNT);
+    let node = "10001".parse::<NodeNumber>().unwrap();
+    let sids = [clicked(&world, &json!({})).await, clicked(&world, &json!({})).await];
+    let now = world.app.clock().now();
+    let claim = Claim {
+        node,
+        now,
+        lease_until: now.plus_ms(60_000),
+        limits: [2; 4],
+        expired_limit: 0,
+        skip: Vec::new(),
+    };
+    let writer = world.app.store().writer();
+    let claimed =
+        writer.write(Lane::Live, move |tx| Box::pin(async move { claim_due(tx, &claim).await }));
+    let claimed = claimed.await.unwrap().due;
+    let row = |sid: &str| {
+        claimed.iter().find(|row| row.queued.conversation_id.as_str() == sid).unwrap().id
+    };
+    let invite = |id: i64| {
+        let account = account.clone();
+        writer.write(Lane::Live, move |tx| {
+            Box::pin(async move {
+                let invite = Invite {
+                    node,
+                    trunk: "carrier-a".to_owned(),
+                    try_no: 1,
+                    from_number: "+861080001001".to_owned(),
+                    rule: None,
+                    at: now,
+                };
+                attempts::mark_invited(tx, &account, id, &invite).await
+            })
+        })
+    };
+    invite(row(&sids[1])).await.unwrap();
+    let list = world.read(&path()).await;
+    let states: Vec<_> = list.body["conversations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["conversationSid"].as_str().unwrap(), row["state"].as_str().unwrap()))
+        .collect();
+    assert!(states.contains(&(&sids[0], "waiting")), "{states:?}");
+    assert!(states.contains(&(&sids[1], "under_way")), "{states:?}");
+    let cancel = json!({ "action": "cancelCall" });
+    let got = post(&world, &format!("{}/{}", path(), sids[0]), &cancel).await;
+    assert_eq!(told(&got)[0], "00000", "{}", got.text);
+    let dialled = invite(row(&sids[0])).await;
+    assert!(matches!(dialled, Err(StoreError::Conflict(_))), "nobody is dialled: {dialled:?}");
+    let got = post(&world, &format!("{}/{}", path(), sids[1]), &cancel).await;
+    assert_eq!(told(&got)[0], "22004", "{}", got.text);
+    assert_eq!(*talks.cancelled.lock(), sids[..1]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use yunling_app::click::{AdditionSpec, Side};
-use yunling_app::ports::{Busy, NotAdded, TalkState, Talks};
+use yunling_app::ports::{Busy, NotAdded, TalkPhase, TalkState, Talks};
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId};
 
 /// What was asked, and what is answered.
@@ -74,12 +74,12 @@ impl Talks for FakeTalks {
     }
 
     fn state(&self, account: &AccountId, conversation: &ConversationId) -> Option<TalkState> {
-        self.live(account).into_iter().find(|state| state.conversation == *conversation)
+        let states = self.states.lock();
+        let mut own = states.iter().filter(|(owner, _)| owner == account.as_str());
+        own.find(|(_, state)| state.conversation == *conversation).map(|(_, state)| state.clone())
     }
 
-    fn live(&self, account: &AccountId) -> Vec<TalkState> {
-        let states = self.states.lock();
-        let own = states.iter().filter(|(owner, _)| owner == account.as_str());
-        own.map(|(_, state)| state.clone()).collect()
+    fn phase(&self, account: &AccountId, conversation: &ConversationId) -> Option<TalkPhase> {
+        self.state(account, conversation).map(|state| state.phase)
     }
 }

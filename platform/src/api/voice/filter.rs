@@ -6,10 +6,9 @@ use yunling_app::Refusal;
 use yunling_domain::error_code::{BAD_NUMBER, BAD_PARAMETER};
 use yunling_domain::{ApplicationId, Micros, Number, RequestId};
 use yunling_store::calls::CallFilter;
-use yunling_store::{Cursor, MAX_PAGE, PageRequest, TimeRange};
+use yunling_store::{PageRequest, TimeRange};
 
-/// Rows of a page where nobody says.
-const DEFAULT_LIMIT: u32 = 50;
+use crate::api::paging;
 
 /// The query's parameters as they came.
 pub(super) struct CallQuery {
@@ -42,6 +41,7 @@ impl CallQuery {
             application: given(self.appid).map(ApplicationId::new),
             request_id: given(self.requestid).map(RequestId::new),
             result,
+            masked_numbers: false,
             started: TimeRange {
                 from: stamp("starttime", self.starttime, zone)?,
                 to: stamp("endtime", self.endtime, zone)?,
@@ -58,16 +58,8 @@ pub(in crate::api) fn page(
     limit: Option<String>,
     cursor: Option<String>,
 ) -> Result<PageRequest, Refusal> {
-    let limit = match given(limit) {
-        None => DEFAULT_LIMIT,
-        Some(text) => {
-            text.trim().parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit)).ok_or_else(
-                || Refusal::field(BAD_PARAMETER, "limit", format!("expected 1 to {MAX_PAGE}")),
-            )?
-        }
-    };
-    let after = given(cursor).map(|text| Cursor::decode(&text)).transpose()?;
-    Ok(PageRequest { after, limit })
+    let limit = given(limit).map(|text| text.trim().parse().ok());
+    paging::page(limit, given(cursor).as_deref())
 }
 
 /// `""` means absent.

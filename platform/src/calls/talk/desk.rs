@@ -309,20 +309,8 @@ impl Talks for TalkDesk {
         self.live_of(account, conversation).map(|live| live.view.lock().clone())
     }
 
-    fn live(&self, account: &AccountId) -> Vec<TalkState> {
-        let live: Vec<Arc<Live>> = {
-            let talks = self.talks.lock();
-            let live = talks.values().filter_map(|entry| match entry {
-                Entry::Live(live) if live.account == *account => Some(Arc::clone(live)),
-                _ => None,
-            });
-            live.collect()
-        };
-        let mut states: Vec<_> = live.iter().map(|live| live.view.lock().clone()).collect();
-        states.sort_by(|a, b| {
-            (a.started_at, a.conversation.as_str()).cmp(&(b.started_at, b.conversation.as_str()))
-        });
-        states
+    fn phase(&self, account: &AccountId, conversation: &ConversationId) -> Option<TalkPhase> {
+        self.live_of(account, conversation).map(|live| live.view.lock().phase)
     }
 }
 

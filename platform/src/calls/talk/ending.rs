@@ -5,7 +5,8 @@ use yunling_app::trace_context;
 use yunling_domain::call_cause::CallCause;
 use yunling_domain::conversation::{ByeType, EndedBy, Ending, LegOutcome, Outcome, Party};
 use yunling_domain::event::EventBody;
-use yunling_domain::{EndKind, Fault, Micros};
+use yunling_domain::notice::HangUpWhy;
+use yunling_domain::{EndKind, Fault, Micros, RecordingId};
 use yunling_switch_contract::MediaFigures;
 
 use super::super::shell::Shell;
@@ -13,8 +14,9 @@ use super::super::supervision::{figures_json, until_written};
 use super::leg::Leg;
 use super::task::Talk;
 
-/// Writes the record of a conversation, its story and its callbacks.
-pub(super) async fn finish(mut talk: Talk<'_>, outcome: Outcome) {
+/// Writes the record of a conversation, its story and its callbacks. Gives the recording that the
+/// engine has still to complete.
+pub(super) async fn finish(mut talk: Talk<'_>, outcome: Outcome) -> Option<RecordingId> {
     talk.close_orders();
     // What is still on its way to the writer is older than the end, so it goes first.
     let closing = talk.shell.closing.clone();
@@ -49,6 +51,7 @@ pub(super) async fn finish(mut talk: Talk<'_>, outcome: Outcome) {
         traceparent: trace_context::current(),
     };
     close(&talk.shell, &facts, talk.story.events()).await;
+    talk.late
 }
 
 /// Writes what a conversation came to, however long the database is away.
@@ -122,4 +125,10 @@ pub(super) fn undialled(
 pub(super) const NEVER_BEGUN: (Ending, &str) = (
     Ending { bye_type: ByeType::CallerNotAnswered, by: EndedBy::Platform },
     EndKind::Refused.name(),
+);
+
+/// How a conversation ended that was cancelled before it began.
+pub(super) const CANCELLED: (Ending, &str) = (
+    Ending { bye_type: ByeType::CallerNotAnswered, by: EndedBy::Api },
+    HangUpWhy::Requested.name(),
 );

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tracing::Span;
 use yunling_app::click::Side;
 use yunling_app::directory::Trunk;
+use yunling_app::tell_status::LegStatus;
 use yunling_domain::conversation::Party;
 use yunling_domain::{CallId, Fault, Number, Termination};
 use yunling_switch_contract::{LegId, MediaFigures};
@@ -42,6 +43,8 @@ pub(super) struct Leg {
     pub(super) hears: Vec<Party>,
     /// How often something was played over what it hears.
     pub(super) announced: u32,
+    /// That it is dialled, which is told once its row says so.
+    pub(super) untold: Option<LegStatus>,
     /// The try that is under way, for the conversation's trace.
     pub(super) span: Span,
 }
@@ -89,6 +92,7 @@ impl Leg {
             is_answered: false,
             hears: Vec::new(),
             announced: 0,
+            untold: None,
             span: Span::none(),
         }
     }

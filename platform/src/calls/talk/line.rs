@@ -70,6 +70,7 @@ impl Talk<'_> {
         match found {
             Found::Line => self.invite(at, party).await,
             Found::Later(ms) => {
+                self.feed(at, Input::Leg(party, LegInput::Waits));
                 self.timers.arm(Alarm::Look(party), Instant::now(), ms);
                 Dialled::GoOn
             }
@@ -229,6 +230,7 @@ impl Talk<'_> {
             self.ended(at, party, fault_of_ours("the database did not take the leg"));
             return Dialled::GoOn;
         }
+        self.tell_initiated(party);
         let owner = self.route.owner();
         let leg = self.leg_mut(party);
         if trace_context::is_on() {
@@ -248,6 +250,7 @@ impl Talk<'_> {
         leg.place = Place::Engine;
         if self.line.command(Command::Dial(Box::new(dial))).await {
             self.shell.desk.dialled(&chosen.name, at);
+            self.feed(self.anchor.now(), Input::Leg(party, LegInput::Sent));
             self.tell(at, Some(party), EventBody::Dialling { attempt, trunk: index });
         } else {
             self.ended(at, party, fault_of_ours("the call engine is overloaded"));

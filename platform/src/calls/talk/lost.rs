@@ -12,7 +12,7 @@ use yunling_app::recordings;
 use yunling_app::tell_status::{self, LegStatus, Listener};
 use yunling_app::trace_context;
 use yunling_domain::call_cause::CallCause;
-use yunling_domain::conversation::{ByeType, CallStatus, EndedBy, Ending, Party};
+use yunling_domain::conversation::{ByeType, CallStatus, EndedBy, Ending, LegOutcome, Party};
 use yunling_domain::event::{ConversationEvent, EventBody};
 use yunling_domain::notice::HangUpWhy;
 use yunling_domain::{CallId, Fault, Micros};
@@ -69,6 +69,8 @@ async fn record(shell: &Shell, row: Attempt, told: Vec<Told>, seen: Seen) {
             row.ring_at = row.ring_at.or(leg.ring_at);
             row.answered_at = row.answered_at.or(leg.answered_at);
             row.ended_at = row.ended_at.or(leg.ended_at);
+            let seen_as = leg.outcome.as_ref().and_then(|seen| serde_json::to_value(seen).ok());
+            row.left_as = row.left_as.take().or(seen_as);
         }
     }
     let legs: Vec<LegRecord> =
@@ -171,7 +173,61 @@ fn lasting<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     }
 }
 
+/// Tells the end of a call that was told to be dialled, where it was, and then was not. Gives the
+/// place of the conversation's next callback; nothing where the node stops meanwhile, and the next
+/// start does it all again.
+pub(super) async fn tell_end(shell: &Shell, row: &Attempt, leg: &LegRecord) -> Option<u32> {
+    let known = Known::read(shell, row).await?;
+    let mut seq = known.seq;
+    if let Some(request) = &known.asked
+        && seq > 0
+        && let Some(listener) =
+            Listener::of(&shell.app, request, &row.queued.conversation_id, known.is_masked)
+    {
+        let told = status(leg, CallStatus::Completed, leg.ended_at, seq);
+        tell(shell, &listener, &told, &mut seq).await;
+    }
+    Some(seq)
+}
+
+/// What a leg came to that had left its conversation before; nothing of one that had not, and of
+/// one that an older release wrote.
+fn left(row: &Attempt) -> Option<LegOutcome> {
+    serde_json::from_value(row.left_as.clone()?).ok()
+}
+
 fn leg(row: &Attempt, party: Party, told: &[Told], now: Micros) -> LegRecord {
+    let common = LegRecord {
+        party,
+        call: row.queued.call_id.clone(),
+        number: row.queued.to_number.clone(),
+        shown: row.queued.to_shown.clone(),
+        line: row.queued.from_number.clone().unwrap_or_default(),
+        trunk: row.trunk.clone().map(Into::into),
+        started_at: row.invited_at.unwrap_or(now),
+        ring_at: row.ring_at,
+        answered_at: row.answered_at,
+        ended_at: row.ended_at.unwrap_or(now),
+        cause: CallCause::Failed,
+        fault: Fault::Platform,
+        hangup_reason: HangUpWhy::PlatformFault.name(),
+        termination: None,
+        figures: None,
+        rule: row.queued.rule.clone(),
+    };
+    if let Some(left) = left(row) {
+        return LegRecord {
+            started_at: left.started_at,
+            ring_at: left.ring_at,
+            answered_at: left.answered_at,
+            ended_at: left.ended_at,
+            cause: left.cause,
+            fault: left.fault,
+            hangup_reason: left.hangup_reason(),
+            termination: Some(left.termination),
+            ..common
+        };
+    }
     let reaped = told
         .iter()
         .find(|(call, _)| *call == row.queued.call_id)
@@ -182,24 +238,8 @@ fn leg(row: &Attempt, party: Party, told: &[Told], now: Micros) -> LegRecord {
         _ => now,
     });
     let cause = if row.answered_at.is_some() { CallCause::Completed } else { CallCause::Failed };
-    LegRecord {
-        party,
-        call: row.queued.call_id.clone(),
-        number: row.queued.to_number.clone(),
-        shown: row.queued.to_shown.clone(),
-        line: row.queued.from_number.clone().unwrap_or_default(),
-        trunk: row.trunk.clone().map(Into::into),
-        started_at: row.invited_at.unwrap_or(now),
-        ring_at: row.ring_at,
-        answered_at: row.answered_at,
-        ended_at,
-        cause,
-        fault: Fault::Platform,
-        hangup_reason: HangUpWhy::PlatformFault.name(),
-        termination: reaped.map(|reaped| reaped.termination.clone()),
-        figures: None,
-        rule: row.queued.rule.clone(),
-    }
+    let termination = reaped.map(|reaped| reaped.termination.clone());
+    LegRecord { ended_at, cause, termination, ..common }
 }
 
 /// By how far it had come (RESOLUTIONS, byeType): a lost conversation is ended as cancelCall ends
@@ -233,24 +273,33 @@ async fn tell_missing(
         states.extend(reached.into_iter().filter_map(|(at, status)| Some((at?, status, leg))));
     }
     states.sort_by_key(|(at, status, _)| (*at, *status));
-    for (at, status, leg) in states {
-        let is_over = status == CallStatus::Completed;
-        let told = LegStatus {
-            call: leg.call.clone(),
-            line: leg.line.clone(),
-            shown: leg.shown.clone(),
-            is_called: leg.party != Party::CALLER,
-            status,
-            at,
-            cause: is_over.then_some(leg.cause),
-            hangup_reason: is_over.then_some(leg.hangup_reason),
-            sip_code: leg.termination.as_ref().filter(|_| is_over).and_then(|end| end.sip_code),
-            seq: *seq,
-        };
-        match tell_status::run(&shell.app, listener, &told).await {
-            Ok(true) => *seq += 1,
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "a status of a lost conversation was not told"),
-        }
+    for (at, state, leg) in states {
+        let told = status(leg, state, at, *seq);
+        tell(shell, listener, &told, seq).await;
+    }
+}
+
+fn status(leg: &LegRecord, status: CallStatus, at: Micros, seq: u32) -> LegStatus {
+    let is_over = status == CallStatus::Completed;
+    LegStatus {
+        call: leg.call.clone(),
+        line: leg.line.clone(),
+        shown: leg.shown.clone(),
+        is_called: leg.party != Party::CALLER,
+        status,
+        at,
+        cause: is_over.then_some(leg.cause),
+        hangup_reason: is_over.then_some(leg.hangup_reason),
+        sip_code: leg.termination.as_ref().filter(|_| is_over).and_then(|end| end.sip_code),
+        seq,
+    }
+}
+
+/// Tells a state unless it was told before.
+async fn tell(shell: &Shell, listener: &Listener, told: &LegStatus, seq: &mut u32) {
+    match tell_status::run(&shell.app, listener, told).await {
+        Ok(true) => *seq += 1,
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "a status of a lost conversation was not told"),
     }
 }

@@ -19,4 +19,4 @@ mod teller;
 
 pub(super) use desk::TalkDesk;
 pub(super) use lost::interrupted;
-pub(super) use supervision::{never_dialled, supervise};
+pub(super) use supervision::{Undialled, never_dialled, supervise};

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use yunling_app::App;
 use yunling_app::finish_conversation::RecordingFacts;
-use yunling_app::recordings::{self, End, Place};
+use yunling_app::recordings::{self, End, NotBegun, Place};
 use yunling_domain::conversation::Party;
 use yunling_domain::event::EventBody;
-use yunling_domain::{Micros, RecordingId};
+use yunling_domain::{AccountId, Micros, RecordingId};
 use yunling_switch_contract as engine;
 use yunling_switch_contract::{Command, EventKind};
 
+use super::super::routes::Route;
 use super::leg::Place as LegPlace;
 use super::task::Talk;
 
@@ -21,29 +23,76 @@ const PUBLISHED_WITHIN: Duration = Duration::from_secs(10);
 /// The same on a node that stops: its calls have ten seconds for everything.
 const PUBLISHED_BEFORE_A_STOP: Duration = Duration::from_secs(3);
 
+/// Why nothing was recorded of a conversation that ended first.
+const TOO_LATE: &str = "the conversation ended before the database had noted the recording";
+
 /// The recording of a conversation; it has one at most.
 #[derive(Default)]
 pub(super) enum Recorder {
     /// There is none.
     #[default]
     Off,
+    /// It is being noted.
+    Beginning(Beginning),
     /// The engine writes it.
     Writing(Box<Place>),
     /// The engine has written it, and it is on its way to where it can be had.
     Publishing(RecordingId, JoinHandle<Option<RecordingFacts>>),
 }
 
+/// A recording that is being noted.
+type Beginning = JoinHandle<Result<Place, NotBegun>>;
+
+impl Recorder {
+    /// What came of noting a recording; for ever nothing where none is being noted. Cancel-safe.
+    pub(super) async fn begun(&mut self) -> Result<Place, String> {
+        let Self::Beginning(beginning) = self else { return std::future::pending().await };
+        let begun = beginning.await;
+        *self = Self::Off;
+        match begun {
+            Ok(begun) => begun.map_err(|why| why.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Recorder {
+    fn take_beginning(&mut self) -> Option<Beginning> {
+        match std::mem::take(self) {
+            Self::Beginning(beginning) => Some(beginning),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+/// Nothing was recorded of what is noted too late.
+async fn give_up(app: App, account: AccountId, beginning: Beginning) {
+    let Ok(Ok(place)) = beginning.await else { return };
+    let failure = Some(TOO_LATE.to_owned());
+    let end = End { duration_ms: 0, octets: 0, lost_ms: 0, failure };
+    if let Err(error) = recordings::publish(&app, &account, &place.recording, end).await {
+        tracing::error!(%error, "a recording that never began is still noted");
+    }
+}
+
 impl Talk<'_> {
-    /// Begins to record everybody who takes part.
-    pub(super) async fn start_recording(&mut self, at: Micros) {
-        let queued = &self.queued;
-        let begun = recordings::begin(
-            &self.shell.app,
-            &queued.account,
-            &queued.application,
-            &queued.conversation_id,
-        );
-        match begun.await {
+    /// Notes a recording, beside the conversation: nobody who has picked up waits for a disk.
+    pub(super) fn start_recording(&mut self) {
+        let (app, queued) = (self.shell.app.clone(), &self.queued);
+        let (account, application) = (queued.account.clone(), queued.application.clone());
+        let conversation = queued.conversation_id.clone();
+        self.recorder = Recorder::Beginning(tokio::spawn(async move {
+            recordings::begin(&app, &account, &application, &conversation).await
+        }));
+    }
+
+    /// The recording is noted: begins to record everybody who takes part.
+    pub(super) async fn recording_begun(&mut self, begun: Result<Place, String>) {
+        let at = self.anchor.now();
+        match begun {
             Ok(place) => {
                 let recording = place.recording.to_string();
                 self.recorder = Recorder::Writing(Box::new(place));
@@ -51,7 +100,6 @@ impl Talk<'_> {
                 self.tell(at, None, EventBody::RecordingStarted { recording });
             }
             Err(why) => {
-                let why = why.to_string();
                 tracing::error!(why, "a conversation is not recorded");
                 self.tell(at, None, EventBody::NotRecorded { why });
             }
@@ -78,7 +126,12 @@ impl Talk<'_> {
     }
 
     /// Ends the recording; the engine then says what it holds.
-    pub(super) async fn stop_recording(&self) {
+    pub(super) async fn stop_recording(&mut self, at: Micros) {
+        if let Some(beginning) = self.recorder.take_beginning() {
+            self.tell(at, None, EventBody::NotRecorded { why: TOO_LATE.to_owned() });
+            let (app, account) = (self.shell.app.clone(), self.queued.account.clone());
+            tokio::spawn(give_up(app, account, beginning));
+        }
         if matches!(self.recorder, Recorder::Writing(_)) {
             let stop = Command::StopRecording {
                 owner: self.route.owner(),
@@ -122,7 +175,7 @@ impl Talk<'_> {
     }
 
     /// Waits until the recording can be had, but not for long: the record goes out without, and the
-    /// recording goes on by itself.
+    /// recording goes on by itself. One that the engine still writes is left to [`publish_late`].
     pub(super) async fn recording_facts(&mut self) -> Option<RecordingFacts> {
         let until = Instant::now()
             + match self.shell.closing.is_cancelled() {
@@ -140,9 +193,12 @@ impl Talk<'_> {
         }
         let late = |id| RecordingFacts { id, url: None, duration_s: None };
         match std::mem::take(&mut self.recorder) {
-            Recorder::Off => None,
-            // Whatever the engine has written is found at the next start.
-            Recorder::Writing(place) => Some(late(place.recording)),
+            // A conversation that ends has ended its recording, so none is being noted.
+            Recorder::Off | Recorder::Beginning(_) => None,
+            Recorder::Writing(place) => {
+                self.late = Some(place.recording.clone());
+                Some(late(place.recording))
+            }
             Recorder::Publishing(id, publishing) => {
                 tokio::select! {
                     published = publishing => published.ok().flatten(),
@@ -150,5 +206,22 @@ impl Talk<'_> {
                 }
             }
         }
+    }
+}
+
+/// Brings a recording that the engine was slow to complete to where it can be had. Nobody waits for
+/// it; where the node stops meanwhile, the next start finds it.
+pub(super) async fn publish_late(app: App, account: AccountId, id: RecordingId, mut route: Route) {
+    loop {
+        let EventKind::Recorded { recording: _, duration_ms, octets, lost_ms, failure } =
+            route.next().await.kind
+        else {
+            continue;
+        };
+        let end = End { duration_ms, octets, lost_ms, failure };
+        if let Err(error) = recordings::publish(&app, &account, &id, end).await {
+            tracing::error!(recording = %id, %error, "a recording cannot be had yet");
+        }
+        return;
     }
 }

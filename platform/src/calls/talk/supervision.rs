@@ -13,13 +13,14 @@ use yunling_app::finish_conversation::{ConversationFacts, LegRecord};
 use yunling_app::recordings::{self, End};
 use yunling_app::tell_status::Listener;
 use yunling_app::{App, Refusal, trace_context};
-use yunling_domain::Fault;
 use yunling_domain::conversation::Party;
 use yunling_domain::error_code::INTERNAL;
 use yunling_domain::event::EventBody;
+use yunling_domain::{Fault, RecordingId};
 use yunling_store::attempts::Attempt;
 use yunling_store::requests::{self, Request};
-use yunling_switch_contract::{Command, EventKind, HangUpWhy, LegId, RecordingId};
+use yunling_switch_contract as engine;
+use yunling_switch_contract::{Command, EventKind, HangUpWhy, LegId};
 
 use super::super::anchor::Anchor;
 use super::super::gate::Passed;
@@ -29,11 +30,11 @@ use super::super::sip_trace;
 use super::super::story::Story;
 use super::super::supervision::{conversation_span, describe, is_passing, put_back};
 use super::desk::{Begun, Live};
-use super::ending::{self, NEVER_BEGUN};
+use super::ending::{self, CANCELLED, NEVER_BEGUN};
 use super::leg::Leg;
-use super::lost;
 use super::task::{self, Briefing};
 use super::teller::Teller;
+use super::{lost, recorder};
 
 /// How long the legs of a conversation that has panicked may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -53,16 +54,24 @@ pub(in super::super) async fn supervise(
         let anchor = Anchor::new(shell.app.clock().now());
         sip_trace::open(shell.app.sip_traces(), route.owner(), &row.queued, &anchor);
         let talk = run(Arc::clone(&shell), row, passed, story, begun, &mut route);
-        if let Err(panic) = AssertUnwindSafe(talk).catch_unwind().await {
-            tracing::error!(
-                panic = describe(&*panic),
-                "a conversation's task panicked: platform fault"
-            );
-            metrics::counter!("yunling_conversation_panics_total").increment(1);
-            end_legs(&shell, &spare, &live, &mut route).await;
-            lost::panicked(&shell, spare.clone(), &live).await;
-        }
+        let late = match AssertUnwindSafe(talk).catch_unwind().await {
+            Ok(late) => late,
+            Err(panic) => {
+                tracing::error!(
+                    panic = describe(&*panic),
+                    "a conversation's task panicked: platform fault"
+                );
+                metrics::counter!("yunling_conversation_panics_total").increment(1);
+                let late = end_legs(&shell, &spare, &live, &mut route).await;
+                lost::panicked(&shell, spare.clone(), &live).await;
+                late
+            }
+        };
         shell.talks.end(&spare.queued.conversation_id, &live);
+        if let Some(recording) = late {
+            let account = spare.queued.account.clone();
+            tokio::spawn(recorder::publish_late(shell.app.clone(), account, recording, route));
+        }
     }
     .instrument(span)
     .await;
@@ -75,19 +84,22 @@ async fn run(
     story: Story,
     begun: Begun,
     route: &mut Route,
-) {
+) -> Option<RecordingId> {
     let Begun { live, orders, permit: _ } = begun;
     let (spec, request) = match asked_for(&shell.app, &row).await {
         Ok(asked) => asked,
         Err(error) if is_passing(&error) => {
             tracing::warn!(%error, "a conversation was not begun: the database is away");
             drop(passed);
-            return wait_again(&shell, row, &live).await;
+            wait_again(&shell, row, &live).await;
+            return None;
         }
         Err(error) => {
             tracing::warn!(%error, "a conversation cannot be begun");
             drop(passed);
-            return close_undialled(&shell, row, story, "request_readable", error.code.fault).await;
+            let why = Undialled::Refused("request_readable".to_owned(), error.code.fault);
+            close_undialled(&shell, row, story, why).await;
+            return None;
         }
     };
     let listener = Listener::of(&shell.app, &request, &row.queued.conversation_id, spec.masked);
@@ -105,7 +117,10 @@ async fn run(
     };
     match Box::pin(task::run(briefing, route)).await {
         task::Ending::Finished(talk, outcome) => ending::finish(*talk, *outcome).await,
-        task::Ending::NotStarted(row) => wait_again(&shell, *row, &live).await,
+        task::Ending::NotStarted(row) => {
+            wait_again(&shell, *row, &live).await;
+            None
+        }
     }
 }
 
@@ -128,37 +143,49 @@ pub(super) async fn asked_for(app: &App, row: &Attempt) -> Result<(ClickSpec, Re
     Ok((spec, request))
 }
 
+/// Why no call is made for a click.
+pub(in super::super) enum Undialled {
+    /// This rule is in the way.
+    Refused(String, Fault),
+    /// cancelCall came first.
+    Cancelled,
+}
+
 /// Ends a click that no call is made for.
 pub(in super::super) async fn never_dialled(
     shell: Arc<Shell>,
     row: Attempt,
     story: Story,
-    rule: String,
-    fault: Fault,
+    why: Undialled,
 ) {
     let span = conversation_span(&shell, &row).await;
     async {
         shell.talks.forget(&row.queued.conversation_id);
-        close_undialled(&shell, row, story, &rule, fault).await;
+        close_undialled(&shell, row, story, why).await;
     }
     .instrument(span)
     .await;
 }
 
-async fn close_undialled(shell: &Shell, row: Attempt, mut story: Story, rule: &str, fault: Fault) {
+async fn close_undialled(shell: &Shell, row: Attempt, mut story: Story, why: Undialled) {
     let now = shell.app.clock().now();
-    let (end, reason) = NEVER_BEGUN;
-    story.tell_of(
-        now,
-        Some(Party::CALLER),
-        EventBody::GateDecided {
-            rule: rule.to_owned(),
-            allowed: false,
-            from: None,
-            trunks: Vec::new(),
-            route: None,
-        },
-    );
+    let ((end, reason), fault, rule) = match why {
+        Undialled::Refused(rule, fault) => (NEVER_BEGUN, fault, Some(rule)),
+        Undialled::Cancelled => (CANCELLED, Fault::Client, None),
+    };
+    if let Some(rule) = &rule {
+        story.tell_of(
+            now,
+            Some(Party::CALLER),
+            EventBody::GateDecided {
+                rule: rule.clone(),
+                allowed: false,
+                from: None,
+                trunks: Vec::new(),
+                route: None,
+            },
+        );
+    }
     story.tell(now, EventBody::TalkFinished { bye_type: end.bye_type, by: end.by });
     let queued = &row.queued;
     let side = Side {
@@ -167,8 +194,9 @@ async fn close_undialled(shell: &Shell, row: Attempt, mut story: Story, rule: &s
         line: queued.from_number.clone().unwrap_or_default(),
     };
     let caller = Leg::new(Party::CALLER, queued.call_id.clone(), side, None);
-    let leg =
-        LegRecord { rule: Some(rule.to_owned()), ..ending::undialled(&caller, now, fault, reason) };
+    let leg = LegRecord { rule, ..ending::undialled(&caller, now, fault, reason) };
+    // An earlier try may have told that the caller is dialled, and have got no further.
+    let Some(seq) = lost::tell_end(shell, &row, &leg).await else { return };
     let facts = ConversationFacts {
         account: queued.account.clone(),
         application: queued.application.clone(),
@@ -180,24 +208,29 @@ async fn close_undialled(shell: &Shell, row: Attempt, mut story: Story, rule: &s
         legs: vec![leg],
         recording: None,
         is_masked: false,
-        seq: 0,
+        seq,
         traceparent: trace_context::current(),
     };
     ending::close(shell, &facts, story.events()).await;
 }
 
-/// Ends whatever a conversation that has panicked left up, and its recording.
-async fn end_legs(shell: &Shell, row: &Attempt, live: &Live, route: &mut Route) {
+/// Ends whatever a conversation that has panicked left up, and its recording. Gives the recording
+/// that the engine has still to complete.
+async fn end_legs(
+    shell: &Shell,
+    row: &Attempt,
+    live: &Live,
+    route: &mut Route,
+) -> Option<RecordingId> {
     let mut up: Vec<LegId> = {
         let view = live.view.lock();
         let legs = view.legs.iter().filter(|leg| leg.ended_at.is_none());
         legs.map(|leg| LegId::new(leg.call.as_str())).collect()
     };
-    let Some(first) = live.view.lock().legs.first().map(|leg| LegId::new(leg.call.as_str())) else {
-        return;
-    };
+    let first = live.view.lock().legs.first().map(|leg| LegId::new(leg.call.as_str()))?;
     let owner = route.owner();
-    let stop = Command::StopRecording { owner, leg: first, recording: RecordingId(owner.0) };
+    let stop =
+        Command::StopRecording { owner, leg: first, recording: engine::RecordingId(owner.0) };
     let hang_ups =
         up.iter().map(|leg| Command::HangUp { leg: leg.clone(), why: HangUpWhy::PlatformFault });
     for command in hang_ups.chain([stop]) {
@@ -231,4 +264,5 @@ async fn end_legs(shell: &Shell, row: &Attempt, live: &Live, route: &mut Route) 
         () = tokio::time::sleep(LAST_WORDS) => {}
         () = shell.closing.cancelled() => {}
     }
+    recording.map(|recording| recording.id)
 }

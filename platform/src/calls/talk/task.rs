@@ -13,11 +13,11 @@ use yunling_app::ports::TalkLeg;
 use yunling_app::tell_status::LegStatus;
 use yunling_domain::conversation::{
     AddRefusal, Addition, CallStatus, ConversationMachine, Input, Outcome, Output, Party, Plan,
-    Reach, Record, Ringback, Timer, Voices,
+    Reach, Ringback, Timer, Voices,
 };
 use yunling_domain::event::EventBody;
 use yunling_domain::notice::HangUpWhy;
-use yunling_domain::{CallId, EndKind, IdKind, Micros, Termination};
+use yunling_domain::{CallId, EndKind, IdKind, Micros, RecordingId, Termination};
 use yunling_store::attempts::{Attempt, NewAttempt};
 use yunling_switch_contract::{Event, EventKind};
 
@@ -76,6 +76,8 @@ pub(super) struct Talk<'r> {
     pub(super) story: Story,
     pub(super) live: Arc<Live>,
     pub(super) recorder: Recorder,
+    /// The recording that the engine had not completed when the record went out.
+    pub(super) late: Option<RecordingId>,
     orders: mpsc::Receiver<Order>,
     /// The addCall that the machine is asked about.
     asked: Option<Asked>,
@@ -165,6 +167,7 @@ impl<'r> Talk<'r> {
             story,
             live,
             recorder: Recorder::Off,
+            late: None,
             orders,
             asked: None,
             machine: ConversationMachine::new(plan),
@@ -223,6 +226,7 @@ impl<'r> Talk<'r> {
                     }
                 }
             }
+            begun = self.recorder.begun() => self.recording_begun(begun).await,
             order = self.orders.recv() => match order {
                 Some(Order::Add(add)) => self.ask(*add),
                 None => {}
@@ -248,7 +252,7 @@ impl<'r> Talk<'r> {
                 no_reply_ms: self.shell.app.settings().calls.no_reply_ms,
             },
             voices: voices(&spec.voices, spec.ringback),
-            record: if spec.record { Record::FromAnswer } else { Record::Off },
+            record: spec.record,
         };
         self.asked = Some(Asked { spec, call, passed: Box::new(passed), reply });
         self.feed(self.anchor.now(), Input::Add(addition));
@@ -332,8 +336,8 @@ impl<'r> Talk<'r> {
                 Output::StopPlay { party, play } => self.stop_play(party, play).await,
                 Output::Announce { party, what } => self.announce(at, party, what).await,
                 Output::Connect(connection) => self.connect(at, connection).await,
-                Output::StartRecording => self.start_recording(at).await,
-                Output::StopRecording => self.stop_recording().await,
+                Output::StartRecording => self.start_recording(),
+                Output::StopRecording => self.stop_recording(at).await,
                 Output::HangUp { party, why } => self.hang_up(at, party, why).await,
                 Output::Arm { timer, after_ms } => {
                     self.timers.arm(Alarm::Machine(timer), Instant::now(), after_ms);
@@ -351,9 +355,14 @@ impl<'r> Talk<'r> {
                         cause,
                         hangup_reason,
                         sip_code: leg.termination.as_ref().and_then(|ended| ended.sip_code),
-                        seq: self.teller.next_seq(),
+                        seq: 0,
                     };
-                    self.teller.tell(told);
+                    if status == CallStatus::Initiated {
+                        self.leg_mut(party).untold = Some(told);
+                    } else {
+                        self.tell_initiated(party);
+                        self.teller.tell(told);
+                    }
                     self.show(at, party, status).await;
                 }
                 Output::TrunkFailed { party, attempt, termination } => {
@@ -385,9 +394,18 @@ impl<'r> Talk<'r> {
         let _ = reply.send(Ok(()));
     }
 
+    /// Tells that a leg is dialled: once its row says so, or it has ended without one. A crash before
+    /// that finds no row and leaves nothing that was told of the leg and not ended.
+    pub(super) fn tell_initiated(&mut self, party: Party) {
+        if let Some(told) = self.leg_mut(party).untold.take() {
+            self.teller.tell(told);
+        }
+    }
+
     /// Keeps what onlookers see of a leg; one that is over gives its line back.
     async fn show(&mut self, at: Micros, party: Party, status: CallStatus) {
         let leg = &self.legs[usize::from(party.0)];
+        let outcome = self.machine.leg_outcome(party);
         {
             let mut view = self.live.view.lock();
             let seen = match view.legs.iter().position(|seen| seen.party == party) {
@@ -403,12 +421,14 @@ impl<'r> Talk<'r> {
                         ring_at: None,
                         answered_at: None,
                         ended_at: None,
+                        outcome: None,
                     });
                     let last = view.legs.len() - 1;
                     &mut view.legs[last]
                 }
             };
             seen.status = status;
+            seen.outcome.clone_from(&outcome);
             match status {
                 CallStatus::Initiated => {}
                 CallStatus::Ringing => seen.ring_at = Some(at),
@@ -424,8 +444,8 @@ impl<'r> Talk<'r> {
                 let leg = self.leg_mut(party);
                 leg.place = Place::Over;
                 leg.let_go();
-                if let Some(facts) = &mut leg.facts {
-                    facts.left(at);
+                if let (Some(facts), Some(outcome)) = (&mut leg.facts, outcome) {
+                    facts.left(&outcome);
                 }
             }
         }

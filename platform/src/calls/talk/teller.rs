@@ -51,8 +51,9 @@ impl Teller {
         seq
     }
 
-    /// Tells a state.
-    pub(super) fn tell(&self, status: LegStatus) {
+    /// Tells a state, in the place that is next.
+    pub(super) fn tell(&mut self, status: LegStatus) {
+        let status = LegStatus { seq: self.next_seq(), ..status };
         if let Some(queue) = &self.queue
             && queue.try_send(status).is_err()
         {

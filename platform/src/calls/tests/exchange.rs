@@ -55,7 +55,7 @@ pub(super) fn third() -> AdditionSpec {
         callee: side(THIRD),
         voices: VoiceNames::default(),
         ringback: Ringback::PassThrough,
-        record: false,
+        record: Record::Off,
         timeout_s: 120,
     }
 }
@@ -157,6 +157,11 @@ impl Exchange {
 
     /// Stores a click.
     pub(super) async fn store(&self, clicked: &Clicked, spec: &ClickSpec) {
+        self.store_and(clicked, spec, false).await;
+    }
+
+    /// Stores a click, and that it is cancelled where it is, before anybody can claim it.
+    pub(super) async fn store_and(&self, clicked: &Clicked, spec: &ClickSpec, cancelled: bool) {
         let now = self.rig.app.clock().now();
         let request = NewRequest {
             id: clicked.request.clone(),
@@ -190,7 +195,12 @@ impl Exchange {
         let stored = writer.write(Lane::Live, move |tx| {
             Box::pin(async move {
                 requests::insert(tx, &request).await?;
-                attempts::insert(tx, &[attempt]).await
+                attempts::insert(tx, std::slice::from_ref(&attempt)).await?;
+                if cancelled {
+                    let NewAttempt { account, request_id, conversation_id, .. } = &attempt;
+                    attempts::mark_cancelled(tx, account, request_id, conversation_id, now).await?;
+                }
+                Ok::<_, yunling_store::StoreError>(())
             })
         });
         stored.await.expect("the click is stored");

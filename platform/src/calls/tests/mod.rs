@@ -4,6 +4,7 @@
 mod exchange;
 mod rig;
 mod talk_endings;
+mod talk_losses;
 mod talks;
 
 use std::sync::Arc;

@@ -121,6 +121,12 @@ impl Script {
         sink.deliver(Event { owner, leg: leg.clone(), at: Instant::now(), kind });
     }
 
+    /// Something is told of a leg that may be gone already.
+    pub(super) fn tells(&self, owner: Owner, leg: &LegId, kind: EventKind) {
+        let sink = self.sink.lock().clone().expect("the rig has started");
+        sink.deliver(Event { owner, leg: leg.clone(), at: Instant::now(), kind });
+    }
+
     /// Waits until something can be found in the commands so far.
     pub(super) async fn wait_for<T>(
         &self,
@@ -235,6 +241,14 @@ impl Rig {
         let text = tenant(&Limits::default()).to_string();
         assert!(text.contains(what), "{what} is not in {text}");
         apply_text(&self.app, &text.replace(what, by)).await;
+    }
+
+    /// Brings the documents back to what they were at the start: what was added goes.
+    pub(super) async fn reset(&self) {
+        let mut text = tenant(&Limits::default());
+        text["set"] = "tenant.yaml".into();
+        let text = text.to_string();
+        apply_with(&self.app, &text, apply::Options { force: true, prune: true }).await;
     }
 
     pub(super) async fn submit(&self, to: &str) -> CallId {
@@ -371,9 +385,12 @@ fn tenant(limits: &Limits) -> Value {
 }
 
 async fn apply_text(app: &App, text: &str) {
+    apply_with(app, text, apply::Options { force: true, prune: false }).await;
+}
+
+async fn apply_with(app: &App, text: &str, options: apply::Options) {
     let folder = &app.settings().data_dir;
     let file = documents::read("tenant.yaml", text, folder, &|_| None).expect("sound documents");
-    let options = apply::Options { force: true, prune: false };
     apply::apply(app, &Operator::proven("test"), &[file], options).await.expect("applied");
 }
 

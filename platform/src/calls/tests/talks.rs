@@ -239,6 +239,20 @@ async fn a_click_that_is_cancelled_before_it_starts_dials_nobody() {
     assert_eq!(exchange.told(&clicked).await.cdrs.len(), 1);
 }
 
+/// Whichever node took cancelCall: the row says it.
+#[tokio::test]
+async fn a_click_whose_row_is_cancelled_dials_nobody() {
+    let exchange = Exchange::open().await;
+    let clicked = exchange.prepare();
+    exchange.store_and(&clicked, &plain(), true).await;
+    let talk = exchange.ended(&clicked).await;
+    let end = (talk.bye_type.number(), talk.ended_by.as_str(), talk.hangup_reason.as_str());
+    assert_eq!(end, (0, "api", "requested"));
+    assert!(exchange.rig.script.dials().is_empty());
+    let told = exchange.told(&clicked).await;
+    assert_eq!((told.cdrs.len(), told.statuses.len()), (1, 0));
+}
+
 /// RESOLUTIONS, failover: only before any 18x; every trunk is tried with the same leg.
 #[tokio::test]
 async fn the_next_trunk_is_tried_for_each_party() {

@@ -10,7 +10,7 @@ mod recover;
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::Value;
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
@@ -18,7 +18,8 @@ use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, R
 pub(crate) use finish::end_all;
 pub use finish::{Ending, finish_attempt};
 pub use progress::{
-    Invite, insert_invited, mark_answered, mark_confirmed, mark_invited, mark_left, mark_ringing,
+    Invite, insert_invited, mark_answered, mark_cancelled, mark_confirmed, mark_invited, mark_left,
+    mark_ringing,
 };
 
 use crate::{
@@ -130,6 +131,10 @@ pub struct Attempt {
     pub dialog: Option<Value>,
     /// The confirming key, once it was pressed.
     pub input_key: Option<char>,
+    /// What a leg that has left its conversation came to, as whoever runs conversations wrote it.
+    pub left_as: Option<Value>,
+    /// When it was cancelled, which was before it was dialled.
+    pub cancelled_at: Option<Micros>,
 }
 
 impl TryFrom<Model> for Attempt {
@@ -179,6 +184,8 @@ impl TryFrom<Model> for Attempt {
             ended_at: row.ended_at.map(Micros),
             dialog: row.dialog,
             input_key: row.input_key.and_then(|key| key.chars().next()),
+            left_as: row.left_as,
+            cancelled_at: row.cancelled_at.map(Micros),
         })
     }
 }
@@ -192,7 +199,7 @@ fn read_all(rows: Vec<Model>) -> Result<Vec<Attempt>, StoreError> {
 /// # Errors
 /// [`StoreError::Conflict`] where a call identifier is taken or the request is not there.
 pub async fn insert(tx: &impl ConnectionTrait, new: &[NewAttempt]) -> Result<(), StoreError> {
-    // A statement takes 32,766 parameters on SQLite, and a row has 24.
+    // A statement takes 32,766 parameters on SQLite, and a row has 26.
     for part in new.chunks(BULK_ROWS) {
         Entity::insert_many(part.iter().map(row)).exec_without_returning(tx).await?;
     }
@@ -226,6 +233,8 @@ fn row(new: &NewAttempt) -> ActiveModel {
         input_key: Set(None),
         rule: Set(new.rule.clone()),
         created_at: Set(new.created_at.0),
+        left_as: Set(None),
+        cancelled_at: Set(None),
     }
 }
 
@@ -245,6 +254,31 @@ pub async fn of_request(
         .all(connection)
         .await?;
     read_all(rows)
+}
+
+/// The requests among these that have been dialled for, as far as their attempts are kept.
+///
+/// # Errors
+/// Those of a read.
+pub async fn dialled(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    requests: &[RequestId],
+) -> Result<Vec<RequestId>, StoreError> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::RequestId)
+        .distinct()
+        .filter(Column::RequestId.is_in(requests.iter().map(RequestId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::InvitedAt.is_not_null())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(RequestId::new).collect())
 }
 
 /// The attempt of a call.

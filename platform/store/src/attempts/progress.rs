@@ -3,7 +3,7 @@ use sea_orm::{
     UpdateMany, sea_query::Expr,
 };
 use serde_json::Value;
-use yunling_domain::{AccountId, Micros, NodeNumber};
+use yunling_domain::{AccountId, ConversationId, Micros, NodeNumber, RequestId};
 
 use super::{AttemptState, NewAttempt};
 use crate::{
@@ -32,8 +32,8 @@ pub struct Invite {
 /// again.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where the node does not hold the row any more, or it was answered or
-/// ended: then nothing may be dialled.
+/// [`StoreError::Conflict`] where the node does not hold the row any more, or it was answered, ended
+/// or cancelled: then nothing may be dialled.
 pub async fn mark_invited(
     tx: &impl ConnectionTrait,
     account: &AccountId,
@@ -48,8 +48,9 @@ pub async fn mark_invited(
         .col_expr(Column::FromNumber, Expr::value(invite.from_number.as_str()))
         .col_expr(Column::Rule, Expr::value(invite.rule.clone()))
         .filter(Column::Node.eq(invite.node.to_string()))
+        .filter(Column::CancelledAt.is_null())
         .filter(Column::State.is_in([AttemptState::Claimed as i16, AttemptState::Invited as i16]));
-    one(tx, account, id, update, "held by this node and not answered").await
+    one(tx, account, id, update, "held by this node, not cancelled and not answered").await
 }
 
 /// A leg that joins a conversation which runs: its row begins as invited, by the same rule as
@@ -112,7 +113,32 @@ pub async fn mark_answered(
     one(tx, account, id, update, "invited").await
 }
 
-/// The leg has left its conversation, which goes on: it is not ended once more after a crash.
+/// Nobody is to be dialled for a conversation, whichever node has claimed it by now. Gives whether
+/// that was in time: false, and nothing is changed, where somebody has been dialled already.
+///
+/// # Errors
+/// Those of a write.
+pub async fn mark_cancelled(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    request: &RequestId,
+    conversation: &ConversationId,
+    at: Micros,
+) -> Result<bool, StoreError> {
+    let marked = Entity::update_many()
+        .col_expr(Column::CancelledAt, Expr::col(Column::CancelledAt).if_null(at.0))
+        .filter(Column::RequestId.eq(request.as_str()))
+        .filter(Column::ConversationId.eq(conversation.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::State.is_in([AttemptState::Queued as i16, AttemptState::Claimed as i16]))
+        .filter(Column::InvitedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(marked.rows_affected > 0)
+}
+
+/// The leg has left its conversation, which goes on: it is not ended once more after a crash, and
+/// `left_as` says what it came to.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where the attempt is not under way.
@@ -121,9 +147,11 @@ pub async fn mark_left(
     account: &AccountId,
     id: i64,
     at: Micros,
+    left_as: Value,
 ) -> Result<(), StoreError> {
     let update = Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(at.0))
+        .col_expr(Column::LeftAs, Expr::value(left_as))
         .filter(Column::State.is_in([AttemptState::Invited as i16, AttemptState::Answered as i16]));
     one(tx, account, id, update, "under way").await
 }

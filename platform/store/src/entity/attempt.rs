@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) input_key: Option<String>,
     pub(crate) rule: Option<String>,
     pub(crate) created_at: i64,
+    pub(crate) left_as: Option<Json>,
+    pub(crate) cancelled_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

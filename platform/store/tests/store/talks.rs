@@ -6,7 +6,7 @@ use yunling_store::{
     Store, StoreError,
     attempts::{
         self, Attempt, AttemptState, Invite, NewAttempt,
-        platform_side::{Orphaned, orphans},
+        platform_side::{Orphaned, claim_due, orphans},
     },
     deliveries,
     talks::{self, Talk, TalkEnding},
@@ -74,9 +74,17 @@ async fn a_leg_that_joins_is_held_and_found_after_a_crash() {
     assert_eq!(left[1].invited_at, Some(NOON.plus_ms(10)));
     assert_eq!((left[1].trunk.as_deref(), left[1].try_no), (Some("carrier-a"), 1));
     write!(store, |tx| attempts::mark_answered(tx, &account("a"), id, NOON, json!({}))).unwrap();
-    write!(store, |tx| attempts::mark_left(tx, &account("a"), id, NOON.plus_ms(5_000))).unwrap();
+    write!(store, |tx| attempts::mark_left(
+        tx,
+        &account("a"),
+        id,
+        NOON.plus_ms(5_000),
+        json!({ "cause": "no-answer" })
+    ))
+    .unwrap();
     let row = attempts::of_call(store.reader(), &a, &new.call_id).await.unwrap().unwrap();
     assert_eq!(row.ended_at, Some(NOON.plus_ms(5_000)));
+    assert_eq!(row.left_as, Some(json!({ "cause": "no-answer" })));
     assert_eq!(row.state, AttemptState::Answered, "its conversation goes on");
 }
 
@@ -90,8 +98,14 @@ async fn a_conversation_ends_exactly_once_with_all_its_legs() {
     write!(store, |tx| attempts::mark_invited(tx, &account("a"), caller_id, &invite())).unwrap();
     let new = callee_of(&caller);
     let callee = join(store, new.clone()).await.unwrap();
-    write!(store, |tx| attempts::mark_left(tx, &account("a"), callee, NOON.plus_ms(5_000)))
-        .unwrap();
+    write!(store, |tx| attempts::mark_left(
+        tx,
+        &account("a"),
+        callee,
+        NOON.plus_ms(5_000),
+        json!({})
+    ))
+    .unwrap();
     let like = ending(&caller);
     let mut calls = like.calls.clone();
     calls.push(calls[0].clone());
@@ -127,4 +141,52 @@ async fn a_conversation_ends_exactly_once_with_all_its_legs() {
     let next = deliveries::next_seq(store.reader(), &a, conversation).await.unwrap();
     assert_eq!(next, 9);
     assert_eq!(deliveries::next_seq(store.reader(), &foreign, conversation).await.unwrap(), 0);
+}
+
+/// Whichever node has claimed a click when it is cancelled: it dials nobody, and hears why.
+#[tokio::test]
+async fn a_click_that_is_cancelled_is_dialled_by_no_node() {
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    let caller = claimed(store, "a", "1").await;
+    let (id, request, conversation) =
+        (caller.id, caller.queued.request_id.clone(), caller.queued.conversation_id.clone());
+    let cancel = async |tenant: &'static str| {
+        let (request, conversation) = (request.clone(), conversation.clone());
+        write!(store, |tx| attempts::mark_cancelled(
+            tx,
+            &account(tenant),
+            &request,
+            &conversation,
+            NOON.plus_ms(7)
+        ))
+        .unwrap()
+    };
+    assert!(!cancel("b").await, "another tenant cancels nothing");
+    assert!(cancel("a").await);
+    assert!(cancel("a").await, "the same again is the same");
+    let invited = write!(store, |tx| attempts::mark_invited(tx, &account("a"), id, &invite()));
+    assert!(matches!(invited, Err(StoreError::Conflict(_))), "{invited:?}");
+    let released = write!(store, |tx| attempts::platform_side::release(tx, &[id], NOON)).unwrap();
+    assert_eq!(released, 1);
+    let claim = crate::rows::claim(NOON, 1);
+    let again = write!(store, |tx| claim_due(tx, &claim)).unwrap().due;
+    assert_eq!((again.len(), again[0].cancelled_at), (1, Some(NOON.plus_ms(7))));
+
+    let dialled = claimed(store, "a", "2").await;
+    let (id, request, conversation) =
+        (dialled.id, dialled.queued.request_id, dialled.queued.conversation_id);
+    let requests = [caller.queued.request_id, request.clone()];
+    write!(store, |tx| attempts::mark_invited(tx, &account("a"), id, &invite())).unwrap();
+    let late = write!(store, |tx| attempts::mark_cancelled(
+        tx,
+        &account("a"),
+        &request,
+        &conversation,
+        NOON
+    ))
+    .unwrap();
+    assert!(!late, "somebody is dialled already");
+    let known = attempts::dialled(store.reader(), &account("a"), &requests).await.unwrap();
+    assert_eq!(known, requests[1..]);
 }

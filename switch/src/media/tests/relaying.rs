@@ -14,9 +14,10 @@ use super::super::relay::{DATAGRAM_LEN, Relay};
 use super::super::rtp;
 use super::super::sender::Sender;
 use super::super::socket::Datagram;
+use super::super::telephone_event;
 use super::super::{Agreed, Phase};
 use super::hostile::{self, Counter};
-use super::rig::{PATIENCE, Peer, Rig};
+use super::rig::{Got, PATIENCE, Peer, Rig};
 
 const OUR_SSRC: u32 = 0x0102_0304;
 const LISTENERS_EVENT: u8 = 96;
@@ -156,4 +157,54 @@ fn a_peer_that_only_reports_is_not_gone() {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert!(matches!(rig.kind(), EventKind::MediaLost { .. }));
+}
+
+/// A key by INFO: as an event for who takes events, as a tone for who does not; what is said beside
+/// it waits, and goes on behind it.
+#[test]
+fn a_key_by_signalling_reaches_who_hears_the_leg() {
+    for events in [Some(LISTENERS_EVENT), None] {
+        let rig = Rig::new(2);
+        let (a, mut peer_a) = rig.connected("a");
+        let b = rig.open("b");
+        let peer_b = Peer::new(b.local());
+        b.connect(Agreed { telephone_event: events, ..peer_b.agreed() });
+        b.hear(vec![LegId::new("a")]);
+        let said = |got: &Got| got.payload == [1; 160];
+        let mut hears = || {
+            let start = Instant::now();
+            let mut packets = Vec::new();
+            while packets.last().is_none_or(|last| !said(last)) {
+                assert!(start.elapsed() < PATIENCE, "nothing is passed on");
+                peer_a.send(8, &[1; 160]);
+                packets.push(peer_b.receive());
+            }
+            packets
+        };
+        hears();
+        a.press('5');
+        let mut keys = telephone_event::TelephoneEvents::default();
+        let (mut pressed, mut loud, mut ends) = (String::new(), 0, 0);
+        let mut last: Option<u16> = None;
+        let start = Instant::now();
+        while ends < 3 && loud < 8 {
+            assert!(start.elapsed() < PATIENCE, "{pressed:?}, {loud} packets of tone");
+            for got in hears().iter().filter(|got| !said(got)) {
+                let header = got.header;
+                if Some(header.payload_type) == events {
+                    pressed.extend(keys.packet(header.marker, header.timestamp, &got.payload));
+                    ends += usize::from(got.payload[1] & 0x80 != 0);
+                    let gap = last.replace(header.sequence);
+                    assert!(gap.is_none_or(|gap| header.sequence == gap.wrapping_add(1)));
+                } else {
+                    let silence = Codec::Pcma.silence();
+                    let sounds = got.payload.iter().filter(|code| **code != silence).count();
+                    loud += usize::from(sounds > 100);
+                }
+            }
+        }
+        let expected = if events.is_some() { ("5", 0) } else { ("", 8) };
+        assert_eq!((pressed.as_str(), loud), expected, "{events:?}");
+        assert!(rig.is_quiet(), "the signalling has told of it itself");
+    }
 }
