@@ -12,6 +12,8 @@ pub enum RequestKind {
     Batch,
     /// Two phones that are connected, and whoever is taken in later.
     Click,
+    /// A notice to a list of numbers, by rules.
+    Campaign,
 }
 
 impl RequestKind {
@@ -22,6 +24,7 @@ impl RequestKind {
             Self::Captcha => "captcha",
             Self::Batch => "batch",
             Self::Click => "click",
+            Self::Campaign => "campaign",
         }
     }
 
@@ -31,6 +34,7 @@ impl RequestKind {
             "captcha" => Ok(Self::Captcha),
             "batch" => Ok(Self::Batch),
             "click" => Ok(Self::Click),
+            "campaign" => Ok(Self::Campaign),
             other => Err(StoreError::Undecodable { table, what: format!("the kind {other:?}") }),
         }
     }
