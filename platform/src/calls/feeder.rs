@@ -1,4 +1,4 @@
-//! Keeps batches going beside the dispatcher: looks at them a few times a second, and says which of
+//! Keeps batches and campaigns going beside the dispatcher: looks at them a few times a second, and says which of
 //! them no number of is to be dialled.
 
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 use yunling_app::App;
+use yunling_app::campaigns;
 use yunling_app::feed_batches::{self, Fed};
 use yunling_domain::RequestId;
 use yunling_store::StoreError;
@@ -62,6 +63,30 @@ pub(super) async fn look(app: &App, halted: &Halted) -> Result<(), StoreError> {
     let batches = yunling_store::batches::platform_side::live(app.store().reader()).await?;
     halted.set(&batches);
     Ok(())
+}
+
+/// How often campaigns are looked at while there are any: calls of theirs that are over are counted
+/// then, and as many as the window holds go out.
+const CAMPAIGNS_BUSY: Duration = Duration::from_millis(250);
+/// How often somebody looks whether there are any.
+const CAMPAIGNS_IDLE: Duration = Duration::from_millis(1_000);
+
+/// Feeds campaigns until the node drains. Apart from batches, so that neither waits for the other.
+pub(super) async fn run_campaigns(app: App, draining: CancellationToken) {
+    loop {
+        let live = match campaigns::feed::run(&app).await {
+            Ok(fed) => fed.live,
+            Err(error) => {
+                tracing::warn!(%error, "campaigns were not looked at");
+                0
+            }
+        };
+        metrics::gauge!("yunling_campaigns_live").set(live as f64);
+        let pause = if live == 0 { CAMPAIGNS_IDLE } else { CAMPAIGNS_BUSY };
+        if draining.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
 }
 
 /// Feeds until the node drains.

@@ -2,7 +2,7 @@
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
 //! owns its machine. Click-to-call conversations have a folder of their own, `talk`. `feeder` turns
-//! the numbers of batches into rows. `map` is the only place where engine events become domain
+//! the numbers of batches and campaigns into rows. `map` is the only place where engine events become domain
 //! inputs. `recovery` ends what an earlier process left behind.
 
 mod admission;
@@ -62,6 +62,7 @@ pub(crate) struct Calls {
     recovery: tokio::task::JoinHandle<()>,
     keeper: tokio::task::JoinHandle<()>,
     feeding: tokio::task::JoinHandle<()>,
+    campaigning: tokio::task::JoinHandle<()>,
     keeping: sip_trace::Keeping,
 }
 
@@ -117,8 +118,19 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
+        let campaigning = tokio::spawn(feeder::run_campaigns(app.clone(), draining.clone()));
         let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
-        Self { draining, closing, running, dispatcher, recovery, keeper, feeding, keeping }
+        Self {
+            draining,
+            closing,
+            running,
+            dispatcher,
+            recovery,
+            keeper,
+            feeding,
+            campaigning,
+            keeping,
+        }
     }
 
     /// How many calls are under way.
@@ -131,6 +143,7 @@ impl Calls {
         self.draining.cancel();
         let _ = self.dispatcher.await;
         let _ = self.feeding.await;
+        let _ = self.campaigning.await;
         self.running.close();
         if tokio::time::timeout(patience, self.running.wait()).await.is_err() {
             tracing::warn!(calls = self.running.len(), "ending the calls that are still up");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
+use yunling_app::campaigns::brief::{self, Brief};
 use yunling_app::directory::Application;
 use yunling_app::finish_call::{self, AttemptFacts};
 use yunling_app::render_contents::{self, Rendered};
@@ -105,7 +106,11 @@ async fn run(
 ) {
     let Passed { application, trunks, permit, to, from, rule: _, route: _ } = passed;
     let (spec, rendered) = match contents(&shell.app, &attempt, &application).await {
-        Ok(contents) => contents,
+        Ok(Said::Contents(contents)) => *contents,
+        Ok(Said::Withheld(rule)) => {
+            drop(permit);
+            return close_undialled(&shell, attempt, story, rule, Fault::Client).await;
+        }
         Err(error) if is_passing(&error) => {
             tracing::warn!(%error, "a call was not begun: the database is away");
             drop(permit);
@@ -150,26 +155,44 @@ pub(super) fn is_passing(refusal: &Refusal) -> bool {
     [DATABASE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN].contains(&refusal.code)
 }
 
+/// What a call is to say.
+enum Said {
+    /// This.
+    Contents(Box<(NoticeSpec, Rendered)>),
+    /// It is not to be dialled: a campaign's number goes back, by this rule.
+    Withheld(&'static str),
+}
+
 /// What the call says, and how.
 async fn contents(
     app: &App,
     attempt: &Attempt,
     application: &Application,
-) -> Result<(NoticeSpec, Rendered), Refusal> {
+) -> Result<Said, Refusal> {
     let request = requests::platform_side::get(app.store().reader(), &attempt.queued.request_id)
         .await?
         .ok_or_else(|| {
             Refusal::new(INTERNAL).with_detail("the request of a stored call is gone")
         })?;
+    let kind = request.accepted.kind;
+    if kind == RequestKind::Campaign {
+        return match brief::run(app, &attempt.queued.call_id, request.accepted.spec).await? {
+            Brief::Say(spec) => {
+                let rendered = render_contents::run(app, application, &spec).await?;
+                Ok(Said::Contents(Box::new((spec, rendered))))
+            }
+            Brief::Withhold(rule) => Ok(Said::Withheld(rule)),
+        };
+    }
     let spec: NoticeSpec = serde_json::from_value(request.accepted.spec).map_err(|error| {
         tracing::error!(%error, request = %attempt.queued.request_id, "a stored request cannot be read");
         Refusal::new(INTERNAL).with_detail("the stored request cannot be read")
     })?;
     let mut rendered = render_contents::run(app, application, &spec).await?;
-    if request.accepted.kind == RequestKind::Captcha {
+    if kind == RequestKind::Captcha {
         render_contents::introduce_code(app, &spec, &mut rendered);
     }
-    Ok((spec, rendered))
+    Ok(Said::Contents(Box::new((spec, rendered))))
 }
 
 /// Ends a row that no call is made for: result 1, reason 2.

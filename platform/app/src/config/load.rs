@@ -78,6 +78,11 @@ impl Settings {
         if let Some((key, problem)) = self.recordings.impossible() {
             return Some((field("recordings", key), problem));
         }
+        let hours = self.calls.campaign_hours;
+        if hours.from >= hours.to {
+            let problem = format!("expected from before to, found {} to {}", hours.from, hours.to);
+            return Some((field("calls", "campaign_hours"), problem));
+        }
         let flood = self.sip.flood;
         let limits = [("per_source_per_s", flood.per_source_per_s), ("burst", flood.burst)];
         if let Some((key, found)) =

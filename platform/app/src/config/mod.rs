@@ -11,7 +11,7 @@ mod sip_trace;
 mod telemetry;
 
 pub use address::{Cidr, PortRange, SipListen, SipTransport};
-pub use calls::{Calls, QueueMaxWait};
+pub use calls::{Calls, CampaignHours, QueueMaxWait};
 pub use media::Media;
 pub use recordings::{ObjectStore, Recordings, StoreKind};
 pub use sip_trace::{Keep, SipTraceRule};

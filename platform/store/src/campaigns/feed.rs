@@ -43,6 +43,8 @@ pub struct DueNumber {
     pub tries: Tries,
     /// The caller ID that the next call shall not show.
     pub avoid: Option<String>,
+    /// What its last call came to, if there was one.
+    pub last_result: Option<NumberResult>,
 }
 
 impl From<campaign_number::Model> for DueNumber {
@@ -59,6 +61,7 @@ impl From<campaign_number::Model> for DueNumber {
                     .map(i16::unsigned_abs),
             },
             avoid: row.avoid,
+            last_result: row.result.and_then(NumberResult::from_stored),
         }
     }
 }

@@ -42,7 +42,10 @@ pub mod platform_side {
             Briefing, NewCall, briefing, close, count_shown, defer, due, has_due, hold,
             insert_calls, line_calls, lines, live, past_calls, queued, send_out,
         },
-        runs::{NewRun, begin_run, copy_entries, finish_copy, has_unfinished_run, next_fire},
+        runs::{
+            NewRun, begin_run, copy_entries, end_recurring, finish_copy, has_unfinished_run,
+            next_fire,
+        },
         settle::{Back, Counts, Settled, add_counts, close_waiting, finish, has_ended, take_ended},
     };
 }

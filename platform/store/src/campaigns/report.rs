@@ -130,6 +130,7 @@ pub struct NumberRow {
 
 impl From<campaign_number::Model> for NumberRow {
     fn from(row: campaign_number::Model) -> Self {
+        let result = row.result.and_then(NumberResult::from_stored);
         let waits = row.state == number_state::WAITS && row.due_at > 0;
         Self {
             n: row.n.unsigned_abs(),
@@ -137,7 +138,7 @@ impl From<campaign_number::Model> for NumberRow {
             userdata: row.userdata,
             variables: row.variables,
             calls: u32::from(row.calls.unsigned_abs()),
-            result: row.result.and_then(NumberResult::from_stored),
+            result: result.filter(|_| row.state == number_state::DONE),
             is_out: row.state == number_state::OUT,
             rule: row.rule,
             due_at: waits.then_some(Micros(row.due_at)),

@@ -104,6 +104,22 @@ pub async fn begin_run(
     Ok(true)
 }
 
+/// Ends a recurring campaign that comes round no more.
+///
+/// # Errors
+/// Those of a write.
+pub async fn end_recurring(
+    tx: &impl ConnectionTrait,
+    id: &RequestId,
+    now: Micros,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE campaign SET state = 'finished', finished_at = ? WHERE request_id = ? \
+               AND cron IS NOT NULL AND next_fire_at IS NULL AND state = 'running'";
+    let values = vec![now.0.into(), id.as_str().into()];
+    tx.execute_raw(backend::statement(tx.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
+
 #[derive(FromQueryResult)]
 struct Copied {
     last: Option<i32>,

@@ -179,6 +179,8 @@ pub enum Back {
         rule: Option<&'static str>,
         /// The caller ID that the next call shall not show.
         avoid: Option<String>,
+        /// What its last call came to, if this was one.
+        last: Option<NumberResult>,
     },
     /// It is done.
     Done(NumberResult),
@@ -201,14 +203,15 @@ impl Back {
         let mut values: Vec<sea_orm::Value> = counts.into_iter().map(Into::into).collect();
         values.push(i16::from(dialled).into());
         let set = match self {
-            Self::Waits { due_at, rule, avoid } => {
+            Self::Waits { due_at, rule, avoid, last } => {
                 values.extend([
                     number_state::WAITS.into(),
                     due_at.0.into(),
                     (*rule).map(str::to_owned).into(),
                     avoid.clone().into(),
+                    last.map(|result| result as i16).into(),
                 ]);
-                "state = ?, due_at = ?, rule = ?, avoid = ?"
+                "state = ?, due_at = ?, rule = ?, avoid = ?, result = COALESCE(?, result)"
             }
             Self::Done(result) => {
                 values.extend([number_state::DONE.into(), (*result as i16).into()]);
