@@ -9,8 +9,12 @@ mod body;
 mod browser_tokens;
 mod caller;
 mod calls;
+mod campaigns;
 mod conversations;
+mod csv_body;
+mod csv_file;
 mod deliveries;
+mod do_not_call;
 mod media;
 mod problem;
 mod query;
@@ -25,7 +29,7 @@ pub(super) use self::problem::Problem;
 /// Every operation of the admin API.
 pub(super) fn operations() -> impl OpenApi {
     (
-        batches::BatchesApi,
+        (batches::BatchesApi, campaigns::CampaignsApi, do_not_call::DoNotCallApi),
         calls::CallsApi,
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,

@@ -40,12 +40,13 @@ once, and any 2xx acknowledges.
 The document that SDKs are made from: [/openapi.json](/openapi.json).";
 
 /// The chapters, those that a newcomer needs first.
-const CHAPTERS: [&str; 14] = [
+const CHAPTERS: [&str; 15] = [
     "Voice notices",
     "Voice captchas",
     "Click to call",
     "Calls",
     "Batches",
+    "Campaigns",
     "Call records",
     "Callback deliveries",
     "Media library",
