@@ -11,7 +11,7 @@ use yunling_store::campaigns::{self, ListCounts, NewEntry, platform_side};
 use yunling_store::{BULK_ROWS, Lane, StoreError};
 
 /// Reads the list and stores it. What is wrong with a row is kept with it
-/// ([`report::rejected`](super::report::rejected)).
+/// ([`rejected_csv`](super::report::rejected_csv)).
 ///
 /// # Errors
 /// `NOT_FOUND`, for another account's too; `CONFLICT` where the campaign is no draft; `BAD_PARAMETER`

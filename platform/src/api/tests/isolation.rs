@@ -10,6 +10,25 @@ use super::world::{
 use super::{ctc, ctc_recordings};
 use crate::api::spec;
 
+/// Operations of the admin API that need the scope `notices:send`.
+const SENDING: [&str; 12] = [
+    "pauseBatch",
+    "resumeBatch",
+    "cancelBatch",
+    "createCampaign",
+    "uploadCampaignNumbers",
+    "startCampaign",
+    "pauseCampaign",
+    "resumeCampaign",
+    "cancelCampaign",
+    "addDoNotCall",
+    "uploadDoNotCall",
+    "removeDoNotCall",
+];
+
+/// A list for whoever takes one.
+const CSV: &[u8] = b"number,amount,due\n13800100001,12.50,2026-12-01\n";
+
 struct Operation {
     id: String,
     method: Method,
@@ -18,6 +37,8 @@ struct Operation {
     security: Value,
     /// Whether its body is an audio file.
     takes_audio: bool,
+    /// Whether its body is a CSV file.
+    takes_csv: bool,
 }
 
 impl Operation {
@@ -53,13 +74,23 @@ fn operations() -> Vec<Operation> {
                 path: path.clone(),
                 security: operation["security"].clone(),
                 takes_audio: operation["requestBody"]["content"]["audio/*"].is_object(),
+                takes_csv: operation["requestBody"]["content"]["text/csv"].is_object(),
                 body: example.map_or(Value::Null, |example| example["value"].clone()),
             });
         }
     }
     // Last, for after them the account's token is another, the recording is gone, and the batch cannot
-    // be paused.
-    let order = ["cancelBatch", "deleteMedia", "rotateAccountToken"];
+    // be paused. A campaign goes through its life.
+    let order = [
+        "uploadCampaignNumbers",
+        "startCampaign",
+        "pauseCampaign",
+        "resumeCampaign",
+        "cancelCampaign",
+        "cancelBatch",
+        "deleteMedia",
+        "rotateAccountToken",
+    ];
     operations.sort_by_key(|operation| order.iter().position(|id| *id == operation.id));
     assert!(operations.len() >= 21);
     let operators = operations.iter().filter(|operation| operation.is_the_operators());
@@ -72,6 +103,10 @@ async fn outcome(world: &World, operation: &Operation, path: &str, authorization
     let method = operation.method.clone();
     let got = if operation.takes_audio {
         world.upload(path, authorization).await
+    } else if operation.takes_csv {
+        let header = [("authorization", authorization.as_bytes())];
+        let headers = if authorization.is_empty() { &[][..] } else { &header[..] };
+        world.send(method, path, headers, CSV.to_vec()).await
     } else {
         world.ask(method, path, authorization, operation.body.clone()).await
     };
@@ -124,6 +159,7 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let path = format!("/Accounts/{ACCOUNT}/BatchVoiceNotices");
     let sent = world.ask(Method::POST, &path, &basic(ACCOUNT, TOKEN), sample()).await;
     let batch = sent.body["requestid"].as_str().unwrap().to_owned();
+    let campaign = super::campaigns::made(&world).await;
     let (_, lower_reader) = world.key(&["notices:send"]).await;
     let (_, lower_sender) = world.key(&["calls:read"]).await;
 
@@ -137,6 +173,8 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("keyId", key_id.as_str()),
             ("appid", APPID),
             ("batchId", batch.as_str()),
+            ("campaignId", campaign.as_str()),
+            ("number", "13800100001"),
             ("applicationSid", APPID),
             ("conversationSid", talk.as_str()),
             ("recordingId", recorded.as_str()),
@@ -165,7 +203,7 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
 
         let sends = operation.id.starts_with("createVoice")
             || operation.id == "createBatchVoiceNotice"
-            || ["pauseBatch", "resumeBatch", "cancelBatch"].contains(&operation.id.as_str());
+            || SENDING.contains(&operation.id.as_str());
         let lower = if sends { &lower_sender } else { &lower_reader };
         let found = outcome(&world, &operation, &own, &basic(ACCOUNT, lower)).await;
         assert_eq!(found, "lower", "{} with a lower key", operation.id);

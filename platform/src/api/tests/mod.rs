@@ -4,6 +4,7 @@
 
 mod admin;
 mod batch_rules;
+mod campaigns;
 mod captcha_rules;
 mod ctc;
 mod ctc_inputs;
