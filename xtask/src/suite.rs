@@ -28,6 +28,8 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
             "submit_notice::tests::",
             "submit_batch::tests::",
             "finish_call::tests::",
+            "campaigns::tests::",
+            "do_not_call::tests::",
         ],
     ),
     ("store", &[]),
@@ -35,6 +37,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
     ("calls_batch", &[]),
+    ("calls_campaign", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
 ];

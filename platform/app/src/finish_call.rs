@@ -185,7 +185,9 @@ fn campaign_result(facts: &AttemptFacts, outcome: &Outcome) -> campaigns::Ended 
         sip_code: termination.and_then(|termination| termination.sip_code),
         q850: termination.and_then(|termination| termination.q850),
         fault: outcome.fault,
-        dialled: outcome.attempts > 0,
+        // A row that is marked so may have been dialled, though nobody knows (after a restore): its
+        // number is not just put back.
+        dialled: outcome.attempts > 0 || facts.attempt.invited_at.is_some(),
         rule: facts.rule.as_deref().or(queued.rule.as_deref()),
     });
     let talk_s = duration_s(facts.answered_at, facts.ended_at);

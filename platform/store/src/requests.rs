@@ -136,10 +136,9 @@ impl TryFrom<Model> for Request {
 pub async fn insert(tx: &impl ConnectionTrait, new: &NewRequest) -> Result<(), StoreError> {
     let state = match new.kind {
         RequestKind::Batch => RequestState::Expanding,
-        RequestKind::Notice
-        | RequestKind::Captcha
-        | RequestKind::Click
-        | RequestKind::Campaign => RequestState::Accepted,
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Click | RequestKind::Campaign => {
+            RequestState::Accepted
+        }
     };
     let row = ActiveModel {
         id: Set(new.id.to_string()),

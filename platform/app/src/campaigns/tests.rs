@@ -240,6 +240,20 @@ async fn a_number_without_a_line_goes_back_and_nothing_is_told() {
 }
 
 #[tokio::test]
+async fn what_may_have_been_dialled_is_not_just_put_back() {
+    let world = World::open().await;
+    let id = started(&world, &definition(), &list_of(1)).await;
+    fed(&world).await;
+    let mut out = queued(&world, &id).await.pop().unwrap();
+    // As a restored row is marked whose call may have been made after the backup.
+    out.invited_at = Some(world.app.clock().now());
+    end(&world, out, CallResult::PutBack, None).await;
+    world.clock.advance_ms(60_000);
+    assert_eq!(fed(&world).await.queued, 0);
+    assert_eq!(counts(&read(&world, &id).await), BTreeMap::from([("failed", 1)]));
+}
+
+#[tokio::test]
 async fn a_campaign_is_paused_resumed_and_cancelled() {
     let world = World::open().await;
     let id = started(&world, &definition(), &list_of(300)).await;
