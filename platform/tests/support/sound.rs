@@ -23,6 +23,12 @@ impl Law {
         codes.iter().map(|code| self.sample(*code)).collect()
     }
 
+    /// The code that is nearest to this sample.
+    pub(crate) fn code(self, sample: i16) -> u8 {
+        let far = |code: &u8| self.sample(*code).abs_diff(sample);
+        (0..=u8::MAX).min_by_key(far).expect("there are codes")
+    }
+
     /// What a quiet line sounds like.
     pub(crate) fn silence(self) -> i16 {
         match self {
