@@ -129,6 +129,24 @@ pub(crate) fn find(wanted: &[f32], heard: &[f32], starts: Range<usize>) -> Found
     best
 }
 
+/// How alike the two are where anything came: a packet that was lost is a run of one value.
+pub(crate) fn likeness_of_what_came(wanted: &[f32], heard: &[f32]) -> f32 {
+    const LOST: usize = RATE_HZ / 100;
+    let mut came = vec![true; heard.len()];
+    let mut from = 0;
+    for run in heard.chunk_by(|a, b| a == b) {
+        if run.len() >= LOST {
+            came[from..from + run.len()].fill(false);
+        }
+        from += run.len();
+    }
+    let [mut product, mut own, mut other] = [0.0_f32; 3];
+    for ((a, b), _) in wanted.iter().zip(heard).zip(came).filter(|(_, came)| *came) {
+        (product, own, other) = (product + a * b, own + a * a, other + b * b);
+    }
+    product / (own * other).sqrt().max(f32::MIN_POSITIVE)
+}
+
 /// A place in a recording, for people.
 pub(crate) fn seconds(samples: usize) -> String {
     format!("{:.3} s", samples as f64 / RATE_HZ as f64)
