@@ -20,7 +20,10 @@ async fn send(world: &World, body: &Value, key: Option<&str>) -> Result<Accepted
     let text = body.to_string();
     let idempotency = key.map(|key| Idempotency::new(key, text.as_bytes())).transpose()?;
     let envelope = Envelope { idempotency, ..Envelope::default() };
-    run(&world.app, &world.caller(), NoticeRequest::from_body(text.as_bytes())?, envelope).await
+    let caller = world.caller();
+    let request = NoticeRequest::from_body(text.as_bytes())?;
+    let place = world.app.batch_room().enter(caller.account())?;
+    run(&world.app, &caller, request, envelope, &place).await
 }
 
 async fn attempts_of(world: &World, id: &RequestId) -> Vec<yunling_store::attempts::Attempt> {
