@@ -88,7 +88,8 @@ async fn a_number_that_the_gate_refuses_is_taken_among_others_and_not_alone() {
 async fn the_same_key_gets_the_same_answer_and_one_batch() {
     let world = Arc::new(World::open().await);
     let mut sending = tokio::task::JoinSet::new();
-    for _ in 0..3 {
+    // As many as an account may send at once.
+    for _ in 0..2 {
         let world = Arc::clone(&world);
         sending.spawn(async move { send(&world, &batch("13800100001,x"), Some("k")).await });
     }
