@@ -80,8 +80,9 @@ impl Leg {
         self.ending.0.is_abandoned()
     }
 
-    /// Starts or changes the traffic. True if this is the first time.
-    pub(super) fn connect(&mut self, agreed: Agreed, now: Instant) -> bool {
+    /// Starts or changes the traffic, as was `ordered` at that time (since Unix's epoch). True if
+    /// this is the first time.
+    pub(super) fn connect(&mut self, agreed: Agreed, ordered: Duration, now: Instant) -> bool {
         let first = match &mut self.flow {
             Some(flow) => {
                 flow.renew(agreed);
@@ -89,7 +90,7 @@ impl Leg {
             }
             None => {
                 // What came before says nothing of where the peer is.
-                self.sockets.drain();
+                self.sockets.drain(ordered);
                 self.flow = Some(Flow::new(agreed, now));
                 true
             }

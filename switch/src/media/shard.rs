@@ -211,11 +211,11 @@ impl Shard {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Open(leg) => self.open(leg),
-            Command::Connect(key, agreed) => {
+            Command::Connect(key, agreed, ordered) => {
                 let now = Instant::now();
                 let mut first = None;
                 let seat = self.attempt(key, |leg| {
-                    first = leg.connect(*agreed, now).then(|| leg.period());
+                    first = leg.connect(*agreed, ordered, now).then(|| leg.period());
                 });
                 if let (Some(seat), Some(period)) = (seat, first) {
                     self.wheel.spread(seat, self.schedule.next, period);
