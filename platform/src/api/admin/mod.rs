@@ -9,6 +9,9 @@ mod body;
 mod browser_tokens;
 mod caller;
 mod calls;
+mod cdr_conditions;
+mod cdr_exports;
+mod cdrs;
 mod conversations;
 mod deliveries;
 mod media;
@@ -26,7 +29,7 @@ pub(super) use self::problem::Problem;
 pub(super) fn operations() -> impl OpenApi {
     (
         batches::BatchesApi,
-        calls::CallsApi,
+        (calls::CallsApi, cdrs::CdrsApi, cdr_exports::CdrExportsApi),
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,
         (recordings::RecordingsApi, browser_tokens::BrowserTokensApi),

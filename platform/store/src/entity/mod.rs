@@ -6,6 +6,8 @@ pub(crate) mod batch;
 pub(crate) mod batch_number;
 pub(crate) mod batch_result;
 pub(crate) mod call;
+pub(crate) mod cdr_export;
+pub(crate) mod cdr_export_schedule;
 pub(crate) mod click;
 pub(crate) mod conversation;
 pub(crate) mod credential;
