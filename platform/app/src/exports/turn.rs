@@ -81,15 +81,20 @@ pub(super) enum Stopped {
 pub async fn write_due(app: &App, pace: &Pace) -> Result<u32, StoreError> {
     let Ok(_at_it) = app.export_desk().writing.try_acquire() else { return Ok(0) };
     let mut turns = 0;
-    while !app.is_draining() {
-        let Some((export, holder)) = take(app).await? else { break };
+    while !app.is_draining() && write_one(app, pace).await? {
         turns += 1;
-        one_turn(app, &export, holder, pace).await?;
     }
     Ok(turns)
 }
 
-async fn take(app: &App) -> Result<Option<(Export, Holder)>, StoreError> {
+/// One turn at what is due longest. Gives false where nothing is due.
+pub(super) async fn write_one(app: &App, pace: &Pace) -> Result<bool, StoreError> {
+    let Some((export, holder)) = take(app).await? else { return Ok(false) };
+    one_turn(app, &export, holder, pace).await?;
+    Ok(true)
+}
+
+pub(super) async fn take(app: &App) -> Result<Option<(Export, Holder)>, StoreError> {
     let mut bytes = [0; 8];
     app.random().fill(&mut bytes);
     let now = app.clock().now();

@@ -5,6 +5,7 @@
 mod admin;
 mod batch_rules;
 mod captcha_rules;
+mod cdrs;
 mod ctc;
 mod ctc_inputs;
 mod ctc_pages;

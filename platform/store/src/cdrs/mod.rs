@@ -172,7 +172,8 @@ pub async fn find(
         return Ok(Found { rows, next, scanned_until: None });
     }
     let next = bound.map(|bound| Cursor { at: Micros(bound.started_at), id: bound.call_id });
-    let scanned_until = next.as_ref().map(|next| next.at);
+    let is_short = rows.len() < limit;
+    let scanned_until = next.as_ref().filter(|_| is_short).map(|next| next.at);
     Ok(Found { rows, next, scanned_until })
 }
 
