@@ -301,8 +301,7 @@ pub mod platform_side {
         Column, ConnectionTrait, Entity, Export, ExportState, Expr, Holder, Micros, Progress,
         StoreError, backend,
     };
-    use sea_orm::sea_query::ExprTrait;
-    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+    use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
     /// The export of that identifier.
     ///
@@ -465,7 +464,7 @@ pub mod platform_side {
     ) -> Result<Vec<Export>, StoreError> {
         let rows = Entity::find()
             .filter(Column::ExpiresAt.lte(now.0))
-            .filter(Column::Node.eq(node).or(Column::Node.is_null()))
+            .filter(Condition::any().add(Column::Node.eq(node)).add(Column::Node.is_null()))
             .order_by_asc(Column::ExpiresAt)
             .limit(limit)
             .all(connection)

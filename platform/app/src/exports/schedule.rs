@@ -53,10 +53,8 @@ pub async fn add<S: ScopeKind>(
         None => own_zone,
     };
     let bad_cron = |detail: String| Refusal::field(BAD_PARAMETER, "cron", detail);
-    let cron: Cron = wanted
-        .cron
-        .parse()
-        .map_err(|error: yunling_domain::cron::BadCron| bad_cron(error.to_string()))?;
+    let parsed = wanted.cron.parse::<Cron>();
+    let cron = parsed.map_err(|error| bad_cron(error.to_string()))?;
     let now = app.clock().now();
     let next_at = cron
         .next_after(zone, now)
