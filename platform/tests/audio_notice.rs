@@ -139,13 +139,15 @@ fn assert_in_order(name: &str, heard: &[i16], items: &[Item], least: f32) {
         // From within the silence that the product cuts off, to beyond the longest pause.
         let reach = if from == 0 { 3 * RATE_HZ } else { RATE_HZ };
         let found = sound::find(&wanted, &heard, from..from + reach);
+        let stretch = &heard[found.at..(found.at + wanted.len()).min(heard.len())];
+        let likeness = sound::likeness_of_what_came(&wanted, stretch);
         assert!(
-            found.likeness >= least,
+            likeness >= least,
             "{name}: {unit} is not heard within {} of {}: the likest place is {} with {:.3}",
             sound::seconds(reach),
             sound::seconds(from),
             sound::seconds(found.at),
-            found.likeness,
+            likeness,
         );
         // Recordings may touch, and what the product has faded out may be shorter than the file.
         from = found.at + wanted.len() * 9 / 10;
@@ -369,8 +371,8 @@ async fn a_line_that_loses_packets_keeps_the_order() {
     let ended = notice(&world, USUAL, "13800020120", fields).await;
     let lost = ended["rtp"]["lost"].as_u64().unwrap();
     assert!(lost > 0, "the line loses 5 %: {ended}");
-    // A lost packet in a short recording costs a good deal of likeness.
-    assert_in_order("with losses", &Carrier::recording(&ended), CHINESE, 0.75);
+    // Half a packet beside a lost one may be taken for it, which costs some likeness.
+    assert_in_order("with losses", &Carrier::recording(&ended), CHINESE, 0.85);
 }
 
 /// Recordings that a studio delivered take the place of the pack of their language: here tones, a

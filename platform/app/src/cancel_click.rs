@@ -25,6 +25,8 @@ pub async fn run(
     let runs_here = app.talks().filter(|talks| talks.phase(account, conversation).is_some());
     if let Some(talks) = runs_here {
         talks.cancel(account, conversation);
+        // Should this node put its row back undialled, whoever claims it next obeys the row.
+        mark(app, &click).await?;
         return Ok(());
     }
     if talks::get(app.store().reader(), account, conversation).await?.is_some() {

@@ -16,9 +16,9 @@ use yunling_domain::{AccountId, Micros};
 enum Holder {
     Account(Arc<str>),
     Trunk(Arc<str>),
-    /// What the batches of an account may have of its limits.
+    /// The pace of an account's batches.
     AccountBatches(Arc<str>),
-    /// What batches may have of a trunk's limits.
+    /// The pace of all batches on a trunk.
     TrunkBatches(Arc<str>),
 }
 
@@ -36,12 +36,22 @@ pub(super) struct Permit {
     held: Vec<Holder>,
 }
 
+/// A gauge that a call takes from.
+struct Wanted {
+    holder: Holder,
+    limits: Limits,
+    /// A call that leaves room for others starts only below so many calls at once, whoever made
+    /// them.
+    below: Option<u32>,
+}
+
 /// How much of the limits a call may take of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
     /// All: somebody waits for it.
     Whole,
-    /// A batch's: so many percent are left to the others.
+    /// A batch's: so many percent of the calls at once stay free for others, and its pace is that
+    /// much slower.
     AllBut {
         /// Percent.
         percent: u32,
@@ -98,22 +108,22 @@ impl Admission {
         share: Share,
         now: Micros,
     ) -> Result<Permit, Full> {
-        let mut wanted = vec![
-            (Holder::Account(account.id.as_str().into()), account.limits),
-            (Holder::Trunk(Arc::clone(&trunk.name)), trunk.limits),
-        ];
-        if let Share::AllBut { percent } = share {
-            let id = account.id.as_str().into();
-            wanted.push((Holder::AccountBatches(id), account.limits.less(percent)));
-            let name = Arc::clone(&trunk.name);
-            wanted.push((Holder::TrunkBatches(name), trunk.limits.less(percent)));
-        }
+        let holder = Holder::Account(account.id.as_str().into());
+        let mut wanted = share.of(holder, Holder::AccountBatches, account.limits);
+        let holder = Holder::Trunk(Arc::clone(&trunk.name));
+        wanted.extend(share.of(holder, Holder::TrunkBatches, trunk.limits));
         self.take_each(&wanted, now)
     }
 
     /// Another trunk for a call whose account's share is already held.
-    pub(super) fn take_trunk(self: &Arc<Self>, trunk: &Trunk, now: Micros) -> Result<Permit, Full> {
-        self.take_each(&[(Holder::Trunk(Arc::clone(&trunk.name)), trunk.limits)], now)
+    pub(super) fn take_trunk(
+        self: &Arc<Self>,
+        trunk: &Trunk,
+        share: Share,
+        now: Micros,
+    ) -> Result<Permit, Full> {
+        let holder = Holder::Trunk(Arc::clone(&trunk.name));
+        self.take_each(&share.of(holder, Holder::TrunkBatches, trunk.limits), now)
     }
 
     /// The share of a call that is up already, whatever the limits say: an earlier process's.
@@ -129,33 +139,48 @@ impl Admission {
         Permit { admission: Arc::clone(self), held }
     }
 
-    fn take_each(
-        self: &Arc<Self>,
-        wanted: &[(Holder, Limits)],
-        now: Micros,
-    ) -> Result<Permit, Full> {
+    fn take_each(self: &Arc<Self>, wanted: &[Wanted], now: Micros) -> Result<Permit, Full> {
         let mut gauges = self.gauges.lock();
-        for (holder, limits) in wanted {
+        for Wanted { holder, limits, .. } in wanted {
             let gauge = gauges.entry(holder.clone()).or_insert_with(|| Gauge::new(*limits));
             if gauge.limits() != *limits {
                 gauge.set_limits(*limits);
             }
         }
-        for (holder, _) in wanted {
-            if let Some(Err(wait)) = gauges.get(holder).map(|gauge| gauge.check(now)) {
+        for Wanted { holder, below, .. } in wanted {
+            let Some(gauge) = gauges.get(holder) else { continue };
+            let is_full = below.is_some_and(|below| gauge.in_use() >= below);
+            if let Err(wait) = if is_full { Err(Wait::ForRelease) } else { gauge.check(now) } {
                 let waits_for = WaitsFor::Line(holder.name().to_owned());
                 return Err(Full { waits_for, until: until(wait) });
             }
         }
-        for (holder, _) in wanted {
+        for Wanted { holder, .. } in wanted {
             if let Some(gauge) = gauges.get_mut(holder) {
                 // Checked under the same lock just above.
                 let _ = try_take_all(&mut [gauge], now);
                 holder.show(gauge.in_use());
             }
         }
-        let held = wanted.iter().map(|(holder, _)| holder.clone()).collect();
+        let held = wanted.iter().map(|wanted| wanted.holder.clone()).collect();
         Ok(Permit { admission: Arc::clone(self), held })
+    }
+}
+
+impl Share {
+    /// What a call of this share takes of an account's or a trunk's limits: from its gauge, and from
+    /// the one that paces batches.
+    fn of(self, holder: Holder, batches: fn(Arc<str>) -> Holder, limits: Limits) -> Vec<Wanted> {
+        let Self::AllBut { percent } = self else {
+            return vec![Wanted { holder, limits, below: None }];
+        };
+        let Limits { max_calls, max_cps } = limits.less(percent);
+        let pace = Wanted {
+            holder: batches(holder.key()),
+            limits: Limits { max_calls: None, max_cps },
+            below: None,
+        };
+        vec![Wanted { holder, limits, below: max_calls }, pace]
     }
 }
 
@@ -185,6 +210,15 @@ impl Holder {
             Self::Account(_) | Self::AccountBatches(_) => "account",
             Self::Trunk(name) | Self::TrunkBatches(name) => name,
         }
+    }
+
+    /// Whose it is.
+    fn key(&self) -> Arc<str> {
+        let (Self::Account(key)
+        | Self::AccountBatches(key)
+        | Self::Trunk(key)
+        | Self::TrunkBatches(key)) = self;
+        Arc::clone(key)
     }
 }
 
@@ -227,5 +261,60 @@ impl Admission {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.give_back(&self.held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { max_calls: Some(10), max_cps: None };
+    const BATCH: Share = Share::AllBut { percent: 20 };
+
+    /// Calls of a trunk with these shares one after another; whether each started, and the calls.
+    fn started(shares: &[Share]) -> (Vec<bool>, Arc<Admission>, Vec<Permit>) {
+        let admission = Arc::<Admission>::default();
+        let mut permits = Vec::new();
+        let mut started = Vec::new();
+        for share in shares {
+            let wanted = share.of(Holder::Trunk("t".into()), Holder::TrunkBatches, LIMITS);
+            let taken = admission.take_each(&wanted, Micros(0));
+            started.push(taken.is_ok());
+            permits.extend(taken);
+        }
+        (started, admission, permits)
+    }
+
+    #[test]
+    fn a_batch_always_leaves_room_for_who_waits() {
+        let many = |share, count| vec![share; count];
+        for (name, shares, expected) in [
+            ("a batch alone", many(BATCH, 10), vec![true; 8]),
+            ("others alone", many(Share::Whole, 10), vec![true; 10]),
+            (
+                "a batch before others",
+                [many(BATCH, 8), many(Share::Whole, 2)].concat(),
+                vec![true; 10],
+            ),
+            (
+                "a batch beside others",
+                [many(Share::Whole, 5), many(BATCH, 5)].concat(),
+                vec![true; 8],
+            ),
+        ] {
+            let (mut taken, ..) = started(&shares);
+            taken.retain(|taken| *taken);
+            assert_eq!(taken, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_release_lets_a_batch_go_on() {
+        let (_, admission, mut permits) = started(&[BATCH; 8]);
+        let wanted = BATCH.of(Holder::Trunk("t".into()), Holder::TrunkBatches, LIMITS);
+        let full = admission.take_each(&wanted, Micros(0)).err();
+        assert_eq!(full, Some(Full { waits_for: WaitsFor::Line("t".into()), until: None }));
+        permits.pop();
+        assert!(admission.take_each(&wanted, Micros(0)).is_ok());
     }
 }

@@ -358,10 +358,11 @@ impl Conversation {
             // A talk's legs have a task of their own, which waits for no line.
             AttemptLane::Talk | AttemptLane::Notice | AttemptLane::Batch => longest.notices_s,
         };
+        let share = self.shell.gate.share(self.attempt.queued.lane);
         let patient_until = Instant::now() + Duration::from_secs(u64::from(wait_s));
         loop {
             let now = self.anchor.now();
-            let full = match self.shell.admission.take_trunk(trunk, now) {
+            let full = match self.shell.admission.take_trunk(trunk, share, now) {
                 Ok(permit) => return Ok(permit),
                 Err(full) => full,
             };

@@ -198,6 +198,10 @@ impl Dispatcher {
         // Rows of the same origin meet the same limits: asking once a round is enough.
         let mut full: HashMap<Origin, Full> = HashMap::new();
         for mut row in self.waiting.take() {
+            if row.attempt.cancelled_at.is_some() {
+                self.end_cancelled(row.attempt, row.story);
+                continue;
+            }
             if row.attempt.queued.deadline_at <= now {
                 let (rule, fault) = row.waited_for.map_or(WAITED_TOO_LONG, |full| full.expiry());
                 self.drop_row(row.attempt, row.story, rule, fault);

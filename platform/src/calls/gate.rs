@@ -139,7 +139,7 @@ impl Gate {
     }
 
     /// How much of the limits a lane may take of: somebody waits for all but a batch's calls.
-    fn share(&self, lane: AttemptLane) -> Share {
+    pub(super) fn share(&self, lane: AttemptLane) -> Share {
         match lane {
             AttemptLane::Talk | AttemptLane::Captcha | AttemptLane::Notice => Share::Whole,
             AttemptLane::Batch => {

@@ -46,6 +46,11 @@ impl Heard {
         Self { packets: packets.collect() }
     }
 
+    /// One more packet.
+    pub(crate) fn packet(&mut self, at_us: i64, samples: Vec<i16>) {
+        self.packets.push(Packet { at_us, samples });
+    }
+
     /// From when to when this tone was heard: microseconds since the Unix epoch.
     pub(crate) fn stretches(&self, hz: u16) -> Vec<Range<i64>> {
         let mut stretches: Vec<Range<i64>> = Vec::new();

@@ -16,6 +16,7 @@ pub(crate) mod customer;
 pub(crate) mod deliveries;
 pub(crate) mod dice;
 pub(crate) mod disk;
+pub(crate) mod earpiece;
 pub(crate) mod handsets;
 pub(crate) mod hearing;
 pub(crate) mod lock;

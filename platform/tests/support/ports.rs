@@ -39,6 +39,12 @@ impl Ports {
         self.first + index
     }
 
+    /// One of the ports for media, for a listener in a test that has no node on this block.
+    pub(crate) fn other(&self, index: u16) -> u16 {
+        assert!(index < BLOCK - NAMED - 1, "a block has {BLOCK} ports");
+        self.first + NAMED + index
+    }
+
     /// The ports for media, `FIRST-LAST`: pairs for 494 calls.
     pub(crate) fn rtp(&self) -> String {
         format!("{}-{}", self.first + NAMED, self.first + BLOCK - 3)

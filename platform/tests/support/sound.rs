@@ -23,6 +23,12 @@ impl Law {
         codes.iter().map(|code| self.sample(*code)).collect()
     }
 
+    /// The code that is nearest to this sample.
+    pub(crate) fn code(self, sample: i16) -> u8 {
+        let far = |code: &u8| self.sample(*code).abs_diff(sample);
+        (0..=u8::MAX).min_by_key(far).expect("there are codes")
+    }
+
     /// What a quiet line sounds like.
     pub(crate) fn silence(self) -> i16 {
         match self {
@@ -121,6 +127,24 @@ pub(crate) fn find(wanted: &[f32], heard: &[f32], starts: Range<usize>) -> Found
         }
     }
     best
+}
+
+/// How alike the two are where anything came: a packet that was lost is a run of one value.
+pub(crate) fn likeness_of_what_came(wanted: &[f32], heard: &[f32]) -> f32 {
+    const LOST: usize = RATE_HZ / 100;
+    let mut came = vec![true; heard.len()];
+    let mut from = 0;
+    for run in heard.chunk_by(|a, b| a == b) {
+        if run.len() >= LOST {
+            came[from..from + run.len()].fill(false);
+        }
+        from += run.len();
+    }
+    let [mut product, mut own, mut other] = [0.0_f32; 3];
+    for ((a, b), _) in wanted.iter().zip(heard).zip(came).filter(|(_, came)| *came) {
+        (product, own, other) = (product + a * b, own + a * a, other + b * b);
+    }
+    product / (own * other).sqrt().max(f32::MIN_POSITIVE)
 }
 
 /// A place in a recording, for people.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use nix::sys::eventfd::EventFd;
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use yunling_switch_contract::{
 use super::Agreed;
 use super::homes::Home;
 use super::leg::Leg;
+use super::wall_clock;
 
 /// Names a leg within its shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,8 +26,9 @@ pub(super) struct LegKey(pub(super) u64);
 pub(super) enum Command {
     /// Take over a new leg.
     Open(Box<Leg>),
-    /// An offer and an answer were exchanged, for the first time or anew.
-    Connect(LegKey, Box<Agreed>),
+    /// An offer and an answer were exchanged, for the first time or anew; with the
+    /// time of this order, since Unix's epoch.
+    Connect(LegKey, Box<Agreed>, Duration),
     /// Play.
     Play(LegKey, PlayId, Vec<PlayItem>, PlayMode),
     /// Stop this play, if it is the current one.
@@ -149,7 +152,7 @@ impl MediaLeg {
     /// Starts the media, or changes it after a re-INVITE. From here on packets flow; the source of
     /// the peer's packets is learnt anew.
     pub(crate) fn connect(&self, agreed: Agreed) {
-        self.ask(Command::Connect(self.key, Box::new(agreed)));
+        self.ask(Command::Connect(self.key, Box::new(agreed), wall_clock::since_epoch()));
     }
 
     /// Plays. Before [`Self::connect`] the play is refused.

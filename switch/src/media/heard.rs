@@ -83,6 +83,11 @@ impl Heard {
         });
     }
 
+    /// Whether a key is among it.
+    pub(super) fn has_keys(&self) -> bool {
+        self.said.iter().any(|said| said.what == What::Event)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.said.is_empty()
     }

@@ -9,7 +9,7 @@ use yunling_switch_contract::{Codec, LegId, PlayEnd, PlayId, PlayItem, PlayMode}
 use super::events::LegEvents;
 use super::flow::Flow;
 use super::handle::{Ending, LegKey, Life};
-use super::heard::{Heard, What};
+use super::heard::{Heard, Said, What};
 use super::meter::Meter;
 use super::playout::Playout;
 use super::pressed::{KeyPacket, Pressed};
@@ -80,8 +80,9 @@ impl Leg {
         self.ending.0.is_abandoned()
     }
 
-    /// Starts or changes the traffic. True if this is the first time.
-    pub(super) fn connect(&mut self, agreed: Agreed, now: Instant) -> bool {
+    /// Starts or changes the traffic, as was `ordered` at that time (since Unix's epoch). True if
+    /// this is the first time.
+    pub(super) fn connect(&mut self, agreed: Agreed, ordered: Duration, now: Instant) -> bool {
         let first = match &mut self.flow {
             Some(flow) => {
                 flow.renew(agreed);
@@ -89,7 +90,7 @@ impl Leg {
             }
             None => {
                 // What came before says nothing of where the peer is.
-                self.sockets.drain();
+                self.sockets.drain(ordered);
                 self.flow = Some(Flow::new(agreed, now));
                 true
             }
@@ -162,10 +163,12 @@ impl Leg {
     }
 
     /// Sends what another leg's peer said just now on to this leg's peer, unless that has not
-    /// answered, is on hold or is being played something else.
+    /// answered, is on hold or is being played something else. Who hears it mixed is passed its
+    /// keys alone.
     pub(super) fn pass_on(
         &mut self,
         heard: &Heard,
+        keys_alone: bool,
         buffer: &mut [u8; DATAGRAM_LEN],
         meter: &mut Meter,
     ) {
@@ -176,7 +179,8 @@ impl Leg {
         }
         let now = Instant::now();
         let Flow { agreed, sender, hearing, relay, .. } = flow;
-        for packet in heard.packets() {
+        let is_passed = |said: &Said| !keys_alone || said.what == What::Event;
+        for packet in heard.packets().filter(|packet| is_passed(packet.0)) {
             if !relay.has_room(now) {
                 sender.leave_out(packet.0);
                 meter.passed(false);
@@ -264,8 +268,10 @@ impl Leg {
         }
 
         flow.pass_over(due.skipped);
-        if flow.relay.supplies(due.at) && !mixes && !plays && filled == 0 {
-            // The peer is sent another leg's packets as they come.
+        let is_supplied =
+            if mixes { flow.relay.is_pressing(due.at) } else { flow.relay.supplies(due.at) };
+        if is_supplied && !plays && filled == 0 {
+            // The peer is sent another leg's packets as they come; in a mix, its keys.
         } else if flow.may_send(due.at) {
             let numbers = flow.sender.next(codec.payload_type(), samples, due.at);
             header.copy_from_slice(&numbers.to_bytes());

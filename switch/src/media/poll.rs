@@ -113,6 +113,11 @@ impl Poll {
         self.take_note(count)
     }
 
+    /// The same between two takings of commands: what a command woke stays awake.
+    pub(super) fn look_again(&mut self) -> usize {
+        self.all.wait(&mut *self.ready, EpollTimeout::ZERO).unwrap_or(0)
+    }
+
     /// One of the last look; none if it was no socket.
     pub(super) fn socket(&self, index: usize) -> Option<(u32, Port)> {
         match self.ready[index].data() {

@@ -20,6 +20,9 @@ pub(super) const DATAGRAM_LEN: usize = super::socket::DATAGRAM_LEN;
 /// are a gap that the peer must see, many are silence.
 const PASSED_FOR: Duration = Duration::from_millis(100);
 
+/// A key is over when no packet of it has come for so long: two may be lost.
+const PRESSED_FOR: Duration = Duration::from_millis(70);
+
 /// Events beyond the keys (RFC 4733 §3.2) were not agreed on.
 const KEYS: u8 = 16;
 
@@ -38,6 +41,8 @@ const PACE: Duration = Duration::from_millis(4);
 pub(super) struct Relay {
     /// When a packet was passed on last.
     passed: Option<Instant>,
+    /// When a key's packet was passed on last.
+    pressed: Option<Instant>,
     tone: KeyTone,
     /// Packets that may follow now.
     room: u32,
@@ -57,12 +62,24 @@ pub(super) struct Ready {
 impl Relay {
     /// Nothing was passed on yet.
     pub(super) fn new() -> Self {
-        Self { passed: None, tone: KeyTone::default(), room: MOST_AT_ONCE, gained: None }
+        Self {
+            passed: None,
+            pressed: None,
+            tone: KeyTone::default(),
+            room: MOST_AT_ONCE,
+            gained: None,
+        }
     }
 
     /// Whether another leg's packets keep the peer supplied.
     pub(super) fn supplies(&self, now: Instant) -> bool {
         self.passed.is_some_and(|at| now < at + PASSED_FOR)
+    }
+
+    /// Whether a key is under way to the peer. Nothing else goes out meanwhile, or its packets would
+    /// not belong together.
+    pub(super) fn is_pressing(&self, now: Instant) -> bool {
+        self.pressed.is_some_and(|at| now < at + PRESSED_FOR)
     }
 
     /// Whether one more packet may go: a peer that is flooded floods nobody else.
@@ -91,6 +108,9 @@ impl Relay {
         let ready = self.passed_on((said, payload), agreed, sender, buffer, now);
         if ready.is_some() {
             self.passed = Some(now);
+            if said.what == What::Event {
+                self.pressed = Some(now);
+            }
         } else {
             sender.leave_out(said);
         }

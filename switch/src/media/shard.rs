@@ -211,11 +211,11 @@ impl Shard {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Open(leg) => self.open(leg),
-            Command::Connect(key, agreed) => {
+            Command::Connect(key, agreed, ordered) => {
                 let now = Instant::now();
                 let mut first = None;
                 let seat = self.attempt(key, |leg| {
-                    first = leg.connect(*agreed, now).then(|| leg.period());
+                    first = leg.connect(*agreed, ordered, now).then(|| leg.period());
                 });
                 if let (Some(seat), Some(period)) = (seat, first) {
                     self.wheel.spread(seat, self.schedule.next, period);
@@ -305,7 +305,7 @@ impl Shard {
             if ready < READY_AT_ONCE {
                 break;
             }
-            ready = self.poll.look();
+            ready = self.poll.look_again();
         }
     }
 
@@ -330,18 +330,30 @@ impl Shard {
         }
     }
 
-    /// Passes on what was taken to those who hear it as it comes.
+    /// Passes on what was taken to those who hear it as it comes, and its keys to those who hear it
+    /// mixed.
     fn pass(&mut self, seat: u32) {
         for at in 0..self.ties.passed_to(seat).len() {
             let listener = self.ties.passed_to(seat)[at];
-            let sound = guarded(&mut self.seats, listener, |leg| {
-                leg.pass_on(&self.heard, &mut self.frame, &mut self.meter);
-            });
-            if !sound {
-                self.end(listener);
+            if !self.pass_to(listener, false) {
                 break;
             }
         }
+        if self.heard.has_keys() {
+            for listener in self.ties.mixed_to(seat) {
+                self.pass_to(listener, true);
+            }
+        }
+    }
+
+    fn pass_to(&mut self, listener: u32, keys_alone: bool) -> bool {
+        let sound = guarded(&mut self.seats, listener, |leg| {
+            leg.pass_on(&self.heard, keys_alone, &mut self.frame, &mut self.meter);
+        });
+        if !sound {
+            self.end(listener);
+        }
+        sound
     }
 
     /// The first sample of the slot that is due next.

@@ -6,9 +6,10 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, setsockopt,
-    sockopt,
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, recvmsg,
+    setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use socket2::SockRef;
@@ -54,15 +55,21 @@ impl LegSockets {
         Ok(Self { rtp, rtcp, lease })
     }
 
-    /// Throws away what waits in both. Bounded, because a flood must not hold up the shard; what is
-    /// left is judged like any other packet.
-    pub(super) fn drain(&self) {
+    /// Throws away what came to both before an instant (since Unix's epoch): a thread that wakes late
+    /// must not take the first words after it for something older. Bounded, because a flood must not
+    /// hold up the shard; what is left is judged like any other packet.
+    pub(super) fn drain(&self, before: Duration) {
         for socket in [&self.rtp, &self.rtcp] {
             for _ in 0..DRAIN_LIMIT {
-                match socket.recv_from(&mut [0; 1]) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // A datagram, whole or cut, or what the network said of one of ours.
-                    Ok(_) | Err(_) => {}
+                match waiting_since(socket) {
+                    Err(Errno::EAGAIN) => break,
+                    Ok(Some(since)) if since >= before => break,
+                    Ok(_) => {
+                        // Whole or cut: it is not wanted.
+                        let _ = socket.recv_from(&mut [0; 1]);
+                    }
+                    // What the network said of a datagram of ours; reading it has cleared it.
+                    Err(_) => {}
                 }
             }
         }
@@ -137,15 +144,26 @@ fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     Some(SocketAddr::new(v6.ip().to_canonical(), v6.port()))
 }
 
+/// When the first datagram that waits came; it goes on waiting.
+fn waiting_since(socket: &UdpSocket) -> nix::Result<Option<Duration>> {
+    let (mut byte, mut control) = ([0], cmsg_space!(TimeSpec));
+    let mut slices = [IoSliceMut::new(&mut byte)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    let message = recvmsg(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    Ok(stamp(&message))
+}
+
 /// The kernel's time stamp, so that the shard's own rhythm is not taken for jitter.
 fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>) -> u32 {
-    let stamp = message.cmsgs().ok().and_then(|mut control| {
-        control.find_map(|entry| match entry {
-            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-            _ => None,
-        })
-    });
-    stamp.map_or_else(arriving_now, in_samples)
+    stamp(message).map_or_else(arriving_now, in_samples)
+}
+
+/// The same since Unix's epoch.
+fn stamp(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Duration> {
+    message.cmsgs().ok()?.find_map(|entry| match entry {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    })
 }
 
 /// What [`Datagram::arrived`] of one that came this moment would be.
@@ -162,7 +180,12 @@ fn in_samples(since_epoch: Duration) -> u32 {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use std::time::Instant;
 
+    use parking_lot::Mutex;
+
+    use super::super::ports::PortPool;
     use super::*;
 
     /// Reads until `count` datagrams have come.
@@ -194,6 +217,25 @@ mod tests {
             assert!(got.iter().map(|(bytes, ..)| bytes.len()).eq(0..20));
             assert!(got.iter().all(|(_, from, _)| *from == peer.local_addr().unwrap()));
             assert!(got.windows(2).all(|pair| pair[1].2.wrapping_sub(pair[0].2) < 8_000));
+        }
+    }
+
+    #[test]
+    fn what_came_before_an_instant_is_thrown_away_and_what_came_after_it_is_kept() {
+        let pool = Arc::new(Mutex::new(PortPool::new(9_900..=9_999, Duration::ZERO)));
+        let here = std::iter::from_fn(|| PortLease::take(&pool, Instant::now()))
+            .find_map(|lease| LegSockets::bind(Ipv4Addr::LOCALHOST.into(), lease).ok())
+            .unwrap();
+        let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for socket in [&here.rtp, &here.rtcp] {
+            let to = socket.local_addr().unwrap();
+            let say = |what: u8| peer.send_to(&[what; 40], to).unwrap();
+            (0..20).for_each(|what| drop(say(what)));
+            let between = wall_clock::since_epoch();
+            (20..23).for_each(|what| drop(say(what)));
+            here.drain(between);
+            let got = read(&mut Inbox::new(), socket, 3);
+            assert!(got.iter().map(|(bytes, ..)| bytes[0]).eq(20..23));
         }
     }
 

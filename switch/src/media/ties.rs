@@ -123,6 +123,12 @@ impl Ties {
         self.places.get(seat as usize).map_or(&[], |place| &place.mixed_for)
     }
 
+    /// Who hears this seat mixed. Looked for among all: only a key asks.
+    pub(super) fn mixed_to(&self, seat: u32) -> Vec<u32> {
+        let hears = |place: &&(u32, &Place)| place.1.mixed_for.contains(&seat);
+        (0..).zip(&self.places).filter(|place| hears(&place)).map(|(at, _)| at).collect()
+    }
+
     /// Whether this seat's sound is laid out on a track.
     pub(super) fn is_tracked(&self, seat: u32) -> bool {
         self.places.get(seat as usize).is_some_and(|place| place.mixed > 0 || place.is_recorded)

@@ -368,8 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_a_run_is_told_apart_from_what_passes() {
-        // A single late packet is no reason to move for good.
+    fn a_single_late_packet_leaves_a_run_in_step() {
         let times = (0..300_u64).map(|n| n * 160 + if n == 60 { 150 } else { 0 });
         let (_, track, last) = tone(times);
         let ahead = (track.end - 160 - last).cast_signed();

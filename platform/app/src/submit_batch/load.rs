@@ -1,6 +1,6 @@
 //! Writing a batch.
 
-use super::{AcceptedBatch, ROUTE, discard, numbers::Numbers};
+use super::{AcceptedBatch, BatchPlace, ROUTE, discard, numbers::Numbers};
 use crate::directory::{Account, Application};
 use crate::idempotency;
 use crate::submit_notice::accept::urls;
@@ -25,6 +25,15 @@ struct Last {
     now: Micros,
 }
 
+/// What a batch is stored with, beside what its fields say.
+pub(super) struct Answered {
+    /// Where the gate would send its calls.
+    pub(super) passed: Passed,
+    pub(super) envelope: Envelope,
+    /// Held until the batch is stored.
+    pub(super) place: BatchPlace,
+}
+
 /// Writes a batch and makes it ready. It goes on to its end even if nobody waits for the answer any
 /// more: half a batch is nothing.
 pub(super) async fn run(
@@ -32,8 +41,7 @@ pub(super) async fn run(
     account: &Account,
     application: &Application,
     checked: Checked<Numbers>,
-    passed: Passed,
-    envelope: Envelope,
+    Answered { passed, envelope, place }: Answered,
 ) -> Result<AcceptedBatch, Refusal> {
     let now = app.clock().now();
     let id = RequestId::new(app.ids().mint(IdKind::Request));
@@ -73,6 +81,7 @@ pub(super) async fn run(
     };
     let (app, numbers) = (app.clone(), checked.to.entries);
     let loading = tokio::spawn(async move {
+        let _place = place;
         let (account, id) = (last.account.clone(), last.id.clone());
         let loaded = load(&app, request, batch, numbers, last).await;
         match loaded {

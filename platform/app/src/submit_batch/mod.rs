@@ -54,8 +54,9 @@ pub async fn run(
     caller: &Granted<SendNotices>,
     request: NoticeRequest,
     envelope: Envelope,
+    place: &BatchPlace,
 ) -> Result<AcceptedBatch, Refusal> {
-    let outcome = decide_and_store(app, caller, request, envelope).await;
+    let outcome = decide_and_store(app, caller, request, envelope, place).await;
     match &outcome {
         Ok(accepted) if accepted.replayed => {}
         Ok(_) => metrics::counter!("yunling_requests_accepted_total", "kind" => KIND).increment(1),
@@ -69,6 +70,7 @@ async fn decide_and_store(
     caller: &Granted<SendNotices>,
     request: NoticeRequest,
     envelope: Envelope,
+    place: &BatchPlace,
 ) -> Result<AcceptedBatch, Refusal> {
     if let Some(key) = &envelope.idempotency {
         let earlier =
@@ -82,10 +84,11 @@ async fn decide_and_store(
     let account =
         directory.account(caller.account()).ok_or_else(|| Refusal::new(UNKNOWN_APPLICATION))?;
     let application = submit_notice::application(account, &request.appid)?;
-    let (checked, passed) = examine(app, application, request).await?;
+    let (checked, passed) = examine(app, application, request, place).await?;
     let total = checked.to.total();
     room_for(app, account, total).await?;
-    let accepted = load::run(app, account, application, checked, passed, envelope).await?;
+    let answered = load::Answered { passed, envelope, place: place.clone() };
+    let accepted = load::run(app, account, application, checked, answered).await?;
     if !accepted.replayed {
         tracing::info!(request = %accepted.request_id, total, "a batch was accepted");
     }
@@ -98,9 +101,11 @@ async fn examine(
     app: &App,
     application: &Arc<Application>,
     request: NoticeRequest,
+    place: &BatchPlace,
 ) -> Result<(Checked<Numbers>, Passed), Refusal> {
-    let (app, application) = (app.clone(), Arc::clone(application));
+    let (app, application, place) = (app.clone(), Arc::clone(application), place.clone());
     let examined = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let limit = app.settings().calls.batch_max_numbers;
         let now = app.clock().now();
         let from = request.from.text().and_then(|from| number("from", from).ok());

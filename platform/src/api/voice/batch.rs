@@ -56,12 +56,12 @@ impl BatchApi {
             Err(refusal) => return refused_with_id(&app, &refusal),
         };
         let read = async {
-            let place = app.batch_room().enter()?;
+            let place = app.batch_room().enter(caller.account())?;
             let bytes = body.read().await?;
             let idempotency = idempotency_key.of(&bytes);
             Ok((place, NoticeRequest::from_body(&bytes)?, idempotency))
         };
-        let (_place, request, idempotency) = match read.await {
+        let (place, request, idempotency) = match read.await {
             Ok(read) => read,
             Err(refusal) => return refused_with_id(&app, &refusal),
         };
@@ -73,7 +73,7 @@ impl BatchApi {
                     idempotency,
                     traceparent: trace_context::current(),
                 };
-                Box::pin(submit_batch::run(&app, &caller, request, envelope)).await
+                Box::pin(submit_batch::run(&app, &caller, request, envelope, &place)).await
             }
             Err(refusal) => Err(refusal),
         };

@@ -11,7 +11,7 @@ use yunling_domain::{EndKind, Fault, Micros, Termination};
 use yunling_store::attempts::{AttemptLane, NewAttempt};
 use yunling_switch_contract::{Command, Dial};
 
-use super::super::admission::Full;
+use super::super::admission::{Full, Share};
 use super::super::facts::Facts;
 use super::super::gate::{Passed, Verdict, Wanted};
 use super::super::trunk;
@@ -189,7 +189,7 @@ impl Talk<'_> {
         if let Some(permit) = &mut way.permit {
             permit.leave_trunk(before);
         }
-        match shell.admission.take_trunk(&trunk, at) {
+        match shell.admission.take_trunk(&trunk, Share::Whole, at) {
             Ok(share) => {
                 shell.desk.failed_over(before);
                 match &mut way.permit {

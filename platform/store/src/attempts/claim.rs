@@ -1,10 +1,12 @@
-use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value as SqlValue,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement, Value as SqlValue};
 use yunling_domain::{AccountId, Micros, NodeNumber};
 
 use super::{Attempt, AttemptLane, read_all};
-use crate::{StoreError, backend::in_time, entity::attempt::Entity};
+use crate::{
+    StoreError,
+    backend::{among, in_time},
+    entity::attempt::Entity,
+};
 
 /// What a dispatcher asks for.
 #[derive(Debug, Clone)]
@@ -154,13 +156,10 @@ async fn take(
     limit: u64,
 ) -> Result<Vec<Attempt>, StoreError> {
     // Nodes that claim at the same time pass by each other's rows; SQLite has one writer.
-    let lock = match tx.get_database_backend() {
-        DbBackend::Postgres => " FOR UPDATE SKIP LOCKED",
-        _ => "",
-    };
+    let select = format!("SELECT id FROM attempt WHERE state = 0 AND {condition} LIMIT ?");
+    let picked = among(tx.get_database_backend(), "id", &select);
     let sql = format!(
-        "UPDATE attempt SET state = 1, node = ?, lease_until = ? WHERE id IN (\
-         SELECT id FROM attempt WHERE state = 0 AND {condition} LIMIT ?{lock}) RETURNING *"
+        "UPDATE attempt SET state = 1, node = ?, lease_until = ? WHERE {picked} RETURNING *"
     );
     let mut all = vec![claim.node.to_string().into(), claim.lease_until.0.into()];
     all.extend(values);

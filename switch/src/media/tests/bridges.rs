@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use yunling_switch_contract::{Codec, LegId, PlayEnd, PlayId, PlayItem, PlayMode, Prompt};
 
 use super::super::handle::MediaLeg;
+use super::super::telephone_event::TelephoneEvents;
 use super::super::{Agreed, g711};
 use super::rig::{Got, Peer, Rig, prompt};
 
@@ -168,6 +169,51 @@ fn each_of_three_hears_the_other_two_and_a_monitor_is_not_heard() {
     let mut peers: Vec<(&mut Peer, u8)> = vec![(&mut peer_m, tone(20_000))];
     peers.extend(legs.iter_mut().map(|(_, peer, level)| (peer, tone(*level))));
     talk_until(&mut peers, |got| is_level(got, 13_000));
+}
+
+/// Its packets belong together, whatever else is mixed for the one who hears it.
+#[test]
+fn a_key_reaches_who_hears_a_mix() {
+    for events in [Some(EVENT_TYPE), None] {
+        let rig = Rig::new(3);
+        let (a, mut peer_a) = rig.connected("a");
+        let b = rig.open("b");
+        let mut peer_b = Peer::new(b.local());
+        b.connect(Agreed { telephone_event: events, ..peer_b.agreed() });
+        let (_c, mut peer_c) = rig.connected("c");
+        hear(&b, "a c");
+        let codes = [7_000, 1_000, 3_000].map(tone);
+        let mut heard = |done: &mut dyn FnMut(&Got) -> bool| {
+            let mut peers =
+                [(&mut peer_b, codes[0]), (&mut peer_a, codes[1]), (&mut peer_c, codes[2])];
+            talk_until(&mut peers, |got| done(got))
+        };
+        heard(&mut |got| is_level(got, 4_000));
+        a.press('5');
+        let (mut keys, mut key) = (TelephoneEvents::default(), String::new());
+        let (mut stamps, mut ends, mut tones) = (Vec::new(), 0, 0);
+        heard(&mut |got| {
+            if got.header.payload_type == EVENT_TYPE {
+                let header = got.header;
+                key.extend(keys.packet(header.marker, header.timestamp, &got.payload));
+                stamps.push(header.timestamp);
+                ends += usize::from(got.payload[1] & 0x80 != 0);
+            }
+            // A tone is no steady level.
+            let first = linear(Codec::Pcma, got.payload[0]);
+            let is_tone = got.header.payload_type == 8
+                && got
+                    .payload
+                    .iter()
+                    .any(|code| linear(Codec::Pcma, *code).abs_diff(first) > 9_000);
+            tones += usize::from(is_tone);
+            ends == 3 || tones == 8
+        });
+        stamps.dedup();
+        let expected = if events.is_some() { ("5", 1, 0) } else { ("", 0, 8) };
+        assert_eq!((key.as_str(), stamps.len(), tones), expected, "{events:?}");
+        heard(&mut |got| is_level(got, 4_000));
+    }
 }
 
 /// A frame of 60 ms is longer than what is laid out ahead.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use yunling_switch_contract::{Codec, EventKind, LegId, Owner, Recording, RecordingId};
 
 use super::super::g711;
+use super::super::handle::MediaLeg;
 use super::rig::{Peer, Rig};
 
 fn recording(id: u64, file: &Path) -> Recording {
@@ -15,6 +16,13 @@ fn recording(id: u64, file: &Path) -> Recording {
         right: vec![LegId::new("b"), LegId::new("c")],
         file: file.to_owned(),
     }
+}
+
+/// A leg that takes what its peer sends: what comes before it is connected is nobody's.
+fn connected(rig: &Rig, name: &str) -> (MediaLeg, Peer) {
+    let (leg, peer) = rig.connected(name);
+    peer.receive();
+    (leg, peer)
 }
 
 /// Both send 20 ms of their level every 20 ms.
@@ -53,8 +61,8 @@ fn each_side_has_its_channel_in_step_and_without_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("2026/a.wav");
     let rig = Rig::new(2);
-    let (_a, mut peer_a) = rig.connected("a");
-    let (_b, mut peer_b) = rig.connected("b");
+    let (_a, mut peer_a) = connected(&rig, "a");
+    let (_b, mut peer_b) = connected(&rig, "b");
     assert!(rig.plane.record(recording(1, &file)));
     talk(&mut [(&mut peer_a, 6_000), (&mut peer_b, -9_000)], Duration::from_millis(1_500));
     std::thread::sleep(Duration::from_millis(150));
@@ -79,10 +87,10 @@ fn a_third_party_is_on_the_right_and_one_who_comes_later_too() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.wav");
     let rig = Rig::new(3);
-    let (_a, mut peer_a) = rig.connected("a");
+    let (_a, mut peer_a) = connected(&rig, "a");
     assert!(rig.plane.record(recording(2, &file)));
-    let (_b, mut peer_b) = rig.connected("b");
-    let (_c, mut peer_c) = rig.connected("c");
+    let (_b, mut peer_b) = connected(&rig, "b");
+    let (_c, mut peer_c) = connected(&rig, "c");
     let all: &mut [(&mut Peer, i16)] =
         &mut [(&mut peer_a, 500), (&mut peer_b, 3_000), (&mut peer_c, 4_000)];
     talk(all, Duration::from_millis(500));
@@ -99,7 +107,7 @@ fn a_file_that_cannot_be_is_told_of() {
     let file = folder.path().join("taken.wav");
     std::fs::write(&file, "something else").unwrap();
     let rig = Rig::new(1);
-    let (_a, _peer) = rig.connected("a");
+    let (_a, _peer) = connected(&rig, "a");
     assert!(rig.plane.record(recording(3, &file)));
     match rig.kind() {
         EventKind::Recorded { octets: 0, failure: Some(why), .. } => {
@@ -115,7 +123,7 @@ fn what_a_crash_left_is_made_whole() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sub/b.wav");
     let rig = Rig::new(1);
-    let (_a, mut peer_a) = rig.connected("a");
+    let (_a, mut peer_a) = connected(&rig, "a");
     assert!(rig.plane.record(recording(4, &file)));
     talk(&mut [(&mut peer_a, 6_000)], Duration::from_millis(300));
     rig.plane.stop_recording(Owner(7), RecordingId(4));
@@ -144,8 +152,8 @@ fn a_recording_ends_with_its_legs_and_their_last_words_are_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("left.wav");
     let rig = Rig::new(2);
-    let (a, mut peer_a) = rig.connected("a");
-    let (b, _peer_b) = rig.connected("b");
+    let (a, mut peer_a) = connected(&rig, "a");
+    let (b, _peer_b) = connected(&rig, "b");
     assert!(rig.plane.record(recording(5, &file)));
     talk(&mut [(&mut peer_a, 6_000)], Duration::from_millis(300));
     drop(b);
