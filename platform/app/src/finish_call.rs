@@ -240,6 +240,9 @@ fn record(facts: &AttemptFacts, outcome: &Outcome, kind: RequestKind) -> Cdr {
         input_key: outcome.input_key.map(String::from),
         figures: facts.figures.clone(),
         rule: facts.rule.clone().or_else(|| queued.rule.clone()),
+        leg: 0,
+        bye_type: None,
+        hangup_reason: None,
     }
 }
 

@@ -330,6 +330,16 @@ error_codes! {
         "The recording is still being made, or there is no file of it"
         "通话结束后再下载"
         "Download it when the call is over";
+    13010 EXPORT_NOT_READY "export_not_ready" -4 409 Client
+        "导出尚未完成，或没有文件"
+        "The export is not finished, or there is no file of it"
+        "待其 state 为 ready 后再下载"
+        "Download it when its state is ready";
+    13011 EXPORT_DELETED "export_deleted" -4 410 Client
+        "导出文件已超过保存期限，已删除"
+        "The export's file was deleted when its time was over"
+        "重新导出，并在保存期限内下载"
+        "Order it again, and download it in time";
 
     // 20xxx: refused by a rule of the gate
     20001 CALLER_ID_NOT_OWNED "caller_id_not_owned" -5 403 Client
@@ -394,6 +404,11 @@ error_codes! {
         "Too many event streams are open"
         "关闭不再使用的事件流，或改为查询会话"
         "Close streams that nobody reads, or read the conversation instead";
+    21010 TOO_MANY_EXPORTS "too_many_exports" -5 429 Client
+        "未完成的导出或定时导出数量已达上限"
+        "Too many exports wait or run, or the account has too many schedules"
+        "待其中一些完成后再导出，或取消不需要的"
+        "Wait until some are finished, or cancel those that nobody needs";
 
     // 22xxx: refused by a conversation's state
     22001 NOT_BRIDGED "not_bridged" -5 409 Client

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod call_cause;
 pub mod callback;
 pub mod campaign;
+pub mod cdr;
 pub mod click_parameter;
 pub mod contents;
 pub mod conversation;

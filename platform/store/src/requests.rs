@@ -212,6 +212,29 @@ pub async fn these(
     rows.into_iter().map(Request::try_from).collect()
 }
 
+/// The customer's own text of those of the account's requests that have one.
+///
+/// # Errors
+/// Those of a read.
+pub async fn user_data(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    ids: &[RequestId],
+) -> Result<Vec<(RequestId, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(String, Option<String>)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Userdata])
+        .filter(Column::Id.is_in(ids.iter().map(RequestId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(id, text)| Some((RequestId::new(id), text?))).collect())
+}
+
 /// The account's requests, newest first.
 ///
 /// # Errors

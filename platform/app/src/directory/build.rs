@@ -163,6 +163,7 @@ fn account(
         suspended: doc.status == Some(AccountStatus::Suspended),
         queue_max_len: limits.queue_max_len.map_or(ingredients.queue_max_len, |limit| limit.get()),
         limits: admission_limits(&limits),
+        cdr_keep_days: doc.cdr_keep_days.map(|days| days.get()),
         applications: applications.collect(),
     }
 }

@@ -25,6 +25,8 @@ pub struct Account {
     pub limits: Limits,
     /// How many of its calls may wait for a line.
     pub queue_max_len: u32,
+    /// How long its call records are kept, days; absent: for ever.
+    pub cdr_keep_days: Option<u32>,
     /// Its applications.
     pub applications: HashMap<ApplicationId, Arc<Application>>,
 }

@@ -32,6 +32,10 @@ pub struct AccountDoc {
     /// Its limits; absent: none of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// How long its call records are kept, days, and what tells of their conversations; absent: for
+    /// ever. Recordings have a time of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdr_keep_days: Option<Positive>,
     /// Console users.
     #[serde(default, skip_serializing)]
     pub users: Vec<UserDoc>,

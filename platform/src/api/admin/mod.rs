@@ -10,6 +10,9 @@ mod browser_tokens;
 mod caller;
 mod calls;
 mod campaigns;
+mod cdr_conditions;
+mod cdr_exports;
+mod cdrs;
 mod conversations;
 mod csv_body;
 mod csv_file;
@@ -30,7 +33,7 @@ pub(super) use self::problem::Problem;
 pub(super) fn operations() -> impl OpenApi {
     (
         (batches::BatchesApi, campaigns::CampaignsApi, do_not_call::DoNotCallApi),
-        calls::CallsApi,
+        (calls::CallsApi, cdrs::CdrsApi, cdr_exports::CdrExportsApi),
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,
         (recordings::RecordingsApi, browser_tokens::BrowserTokensApi),

@@ -3,6 +3,7 @@
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use yunling_app::exports::{self, Pace};
 
 use super::world::{
     ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic, sample,
@@ -79,8 +80,8 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    // Last, for after them the account's token is another, the recording is gone, and the batch cannot
-    // be paused. A campaign goes through its life.
+    // Last, for after them the account's token is another, the recording, the export's file and its
+    // schedule are gone, and the batch cannot be paused. A campaign goes through its life.
     let order = [
         "uploadCampaignNumbers",
         "startCampaign",
@@ -88,6 +89,8 @@ fn operations() -> Vec<Operation> {
         "resumeCampaign",
         "cancelCampaign",
         "cancelBatch",
+        "cancelCdrExport",
+        "deleteCdrExportSchedule",
         "deleteMedia",
         "rotateAccountToken",
     ];
@@ -139,6 +142,18 @@ async fn outcome(world: &World, operation: &Operation, path: &str, authorization
     }
 }
 
+/// An export whose file can be had, and a schedule.
+async fn exported(world: &World) -> (String, String) {
+    let ordered = async |path: &str, body: Value| {
+        let got = world.ask(Method::POST, path, &basic(ACCOUNT, TOKEN), body).await;
+        got.body["id"].as_str().unwrap_or_else(|| panic!("{}", got.text)).to_owned()
+    };
+    let export = ordered("/api/v1/cdr-exports", json!({ "format": "csv" })).await;
+    exports::write_due(&world.app, &Pace::default()).await.unwrap();
+    let wanted = json!({ "format": "csv", "cron": "0 2 * * *" });
+    (export, ordered("/api/v1/cdr-export-schedules", wanted).await)
+}
+
 #[tokio::test]
 async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let world = World::open().await;
@@ -160,6 +175,7 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let sent = world.ask(Method::POST, &path, &basic(ACCOUNT, TOKEN), sample()).await;
     let batch = sent.body["requestid"].as_str().unwrap().to_owned();
     let campaign = super::campaigns::made(&world).await;
+    let (export, schedule) = exported(&world).await;
     let (_, lower_reader) = world.key(&["notices:send"]).await;
     let (_, lower_sender) = world.key(&["calls:read"]).await;
 
@@ -175,6 +191,9 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("batchId", batch.as_str()),
             ("campaignId", campaign.as_str()),
             ("number", "13800100001"),
+            ("cdrId", attempt.queued.call_id.as_str()),
+            ("exportId", export.as_str()),
+            ("scheduleId", schedule.as_str()),
             ("applicationSid", APPID),
             ("conversationSid", talk.as_str()),
             ("recordingId", recorded.as_str()),

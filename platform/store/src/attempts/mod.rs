@@ -31,7 +31,10 @@ use crate::{
 pub mod platform_side {
     pub use super::{
         claim::{Claim, Claimed, claim_due, next_due_at, queue_lengths},
-        recover::{Orphaned, ended, orphans, purge_ended, release, renew_leases, unfinished},
+        recover::{
+            Orphaned, ended, is_any_dialled_before, orphans, purge_ended, release, renew_leases,
+            unfinished,
+        },
     };
 }
 

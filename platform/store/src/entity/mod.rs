@@ -11,6 +11,8 @@ pub(crate) mod campaign_call;
 pub(crate) mod campaign_line;
 pub(crate) mod campaign_number;
 pub(crate) mod campaign_rejected;
+pub(crate) mod cdr_export;
+pub(crate) mod cdr_export_schedule;
 pub(crate) mod click;
 pub(crate) mod conversation;
 pub(crate) mod credential;

@@ -4,10 +4,12 @@
 
 mod attempts;
 mod batches;
+mod cdrs;
 mod claiming;
 mod configuration;
 mod database;
 mod durability;
+mod exports;
 mod faults;
 mod group_commit;
 mod identifiers;
