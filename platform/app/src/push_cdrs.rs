@@ -86,7 +86,10 @@ pub async fn these(
 fn sent_as(row: &Cdr) -> String {
     match row.kind {
         RequestKind::Click => format!("msg_{}", row.conversation_id),
-        RequestKind::Notice | RequestKind::Captcha | RequestKind::Batch => {
+        RequestKind::Notice
+        | RequestKind::Captcha
+        | RequestKind::Batch
+        | RequestKind::Campaign => {
             format!("msg_{}", row.call_id)
         }
     }

@@ -15,7 +15,7 @@ use yunling_domain::notice::Outcome;
 use yunling_domain::{AccountId, EndKind, Fault, Micros, Termination};
 use yunling_store::attempts;
 use yunling_store::attempts::{Attempt, AttemptLane, of_request};
-use yunling_store::campaigns::CampaignState;
+use yunling_store::campaigns::{CampaignState, ListCounts};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -41,11 +41,17 @@ fn list_of(count: u32) -> String {
     format!("number,amount\n{}", rows.collect::<String>())
 }
 
+async fn upload(world: &World, id: &RequestId, file: &[u8]) -> Result<ListCounts, Refusal> {
+    let caller = world.caller::<SendNotices>();
+    let place = world.app.batch_room().enter(caller.account())?;
+    upload_list::run(&world.app, &caller, id, file.into(), place).await
+}
+
 async fn made(world: &World, definition: &Definition, list: &str) -> RequestId {
     let caller = world.caller::<SendNotices>();
     let view = create::run(&world.app, &caller, definition).await.unwrap();
     let id = view.progress.campaign.id;
-    upload_list::run(&world.app, &caller, &id, list.as_bytes().into()).await.unwrap();
+    upload(world, &id, list.as_bytes()).await.unwrap();
     id
 }
 
@@ -198,7 +204,7 @@ async fn rows_that_cannot_be_called_come_back_with_their_reasons() {
     let empty = change::run(&world.app, &caller, &id, Change::Start).await.unwrap_err();
     assert_eq!(empty.code, CONFLICT);
     let list = "number,amount,userdata\n13800000001,1,a\n13800000001,2,b\nx,3,c\n";
-    let counts = upload_list::run(&world.app, &caller, &id, list.as_bytes().into()).await.unwrap();
+    let counts = upload(&world, &id, list.as_bytes()).await.unwrap();
     assert_eq!((counts.total, counts.rejected, counts.duplicates), (1, 1, 1));
     let reading = world.caller::<ReadCalls>();
     let first = report::rejected_csv(&world.app, &reading, &id, None).await.unwrap();
@@ -209,12 +215,12 @@ async fn rows_that_cannot_be_called_come_back_with_their_reasons() {
 
     let bad = [&b"number\n1\n"[..], b"", b"number,amount\n\xd6\xd0\n"];
     for file in bad {
-        let refusal = upload_list::run(&world.app, &caller, &id, file.into()).await.unwrap_err();
+        let refusal = upload(&world, &id, file).await.unwrap_err();
         assert_eq!((refusal.code, refusal.field.as_deref()), (BAD_PARAMETER, Some("body")));
     }
     assert_eq!(read(&world, &id).await.progress.campaign.total, 1, "the list before stays");
     changed(&world, &id, Change::Start).await;
-    let late = upload_list::run(&world.app, &caller, &id, list.as_bytes().into()).await;
+    let late = upload(&world, &id, list.as_bytes()).await;
     assert_eq!(late.unwrap_err().code, CONFLICT);
 }
 

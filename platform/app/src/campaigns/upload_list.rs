@@ -2,6 +2,7 @@
 
 use super::not_found;
 use crate::principal::{Granted, SendNotices};
+use crate::submit_batch::BatchPlace;
 use crate::{App, Refusal};
 use std::sync::Arc;
 use yunling_domain::campaign::{Roster, read_roster};
@@ -11,7 +12,7 @@ use yunling_store::campaigns::{self, ListCounts, NewEntry, platform_side};
 use yunling_store::{BULK_ROWS, Lane, StoreError};
 
 /// Reads the list and stores it. What is wrong with a row is kept with it
-/// ([`rejected_csv`](super::report::rejected_csv)).
+/// ([`rejected_csv`](super::report::rejected_csv)). `place` is held until the list is stored.
 ///
 /// # Errors
 /// `NOT_FOUND`, for another account's too; `CONFLICT` where the campaign is no draft; `BAD_PARAMETER`
@@ -21,6 +22,7 @@ pub async fn run(
     caller: &Granted<SendNotices>,
     id: &RequestId,
     file: Arc<[u8]>,
+    place: BatchPlace,
 ) -> Result<ListCounts, Refusal> {
     app.takes_requests()?;
     let roster = read(app, caller, id, file).await?;
@@ -32,7 +34,10 @@ pub async fn run(
     room_for(app, caller.account(), counts.total).await?;
     // Half a list is nothing: it goes on to its end even if nobody waits for the answer any more.
     let (app, account, id) = (app.clone(), caller.account().clone(), id.clone());
-    let storing = tokio::spawn(async move { store(&app, &account, &id, roster, counts).await });
+    let storing = tokio::spawn(async move {
+        let _place = place;
+        store(&app, &account, &id, roster, counts).await
+    });
     storing.await.unwrap_or_else(|error| {
         tracing::error!(%error, "storing a campaign's list failed");
         Err(Refusal::new(INTERNAL))

@@ -52,6 +52,8 @@ pub(super) enum CallType {
     Batch,
     /// Two phones that are connected.
     Click,
+    /// A campaign.
+    Campaign,
 }
 
 /// Why a leg ended.
@@ -75,6 +77,7 @@ impl CallType {
             Self::Captcha => RequestKind::Captcha,
             Self::Batch => RequestKind::Batch,
             Self::Click => RequestKind::Click,
+            Self::Campaign => RequestKind::Campaign,
         }
     }
 }

@@ -182,7 +182,8 @@ impl DoNotCallApi {
         app: Data<&App>,
         body: CsvBody,
     ) -> Result<Json<UploadedDoNotCall>, Problem> {
-        Ok(Json(upload::run(&app, &caller.0, body.bytes).await?.into()))
+        let (file, _place) = body.read(&app, caller.0.account()).await?;
+        Ok(Json(upload::run(&app, &caller.0, file).await?.into()))
     }
 
     /// Remove a number not to be called

@@ -115,6 +115,7 @@ async fn requests(tx: &impl ConnectionTrait, account: &str, old: &[Old]) -> Resu
     let marks = vec!["?"; old.len()].join(", ");
     let sql = format!(
         "DELETE FROM request WHERE id IN ({marks}) AND account = ? AND state = ? \
+         AND kind <> 'campaign' \
          AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.request_id = request.id) \
          AND NOT EXISTS (SELECT 1 FROM \"call\" AS c \
                          WHERE c.account = request.account AND c.request_id = request.id)"

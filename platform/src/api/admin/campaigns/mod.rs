@@ -141,7 +141,8 @@ impl CampaignsApi {
         body: CsvBody,
     ) -> Result<Json<UploadedList>, Problem> {
         let id = RequestId::new(campaign_id.0);
-        let counts = upload_list::run(&app, &caller.0, &id, body.bytes).await?;
+        let (file, place) = body.read(&app, caller.0.account()).await?;
+        let counts = upload_list::run(&app, &caller.0, &id, file, place).await?;
         Ok(Json(UploadedList {
             total: counts.total,
             rejected: counts.rejected,
