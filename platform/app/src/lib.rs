@@ -9,6 +9,7 @@ pub mod add_party;
 pub mod apply;
 pub mod backup;
 pub mod browser_token;
+pub mod callee_facts;
 pub mod campaigns;
 pub mod cancel_click;
 pub mod change_batch;

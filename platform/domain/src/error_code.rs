@@ -377,6 +377,16 @@ error_codes! {
         "The route of the number called has no trunk that carries the caller ID"
         "换用其他显号，或请平台运营方调整路由"
         "Use another caller ID, or ask the operator to change the route";
+    20008 DO_NOT_CALL "do_not_call" -5 403 Client
+        "号码在该账号的免打扰名单中"
+        "The number is on the account's do-not-call list"
+        "去掉该号码；如对方已同意接听，先将其移出名单"
+        "Remove the number; if its owner agrees to be called, take it off the list first";
+    20009 CALLEE_AT_LIMIT "callee_at_limit" -5 429 Client
+        "该号码当日或本周的呼叫次数已达账号上限"
+        "The number has had as many calls as the account allows for a day or a week"
+        "次日或下周再呼叫"
+        "Call it the next day or week";
 
     // 21xxx: refused by a limit
     21001 ACCOUNT_AT_LIMIT "account_at_limit" -5 429 TenantConfiguration

@@ -233,6 +233,10 @@ impl Dispatcher {
                     self.drop_row(row.attempt, row.story, rule, fault);
                     continue;
                 }
+                Some(Halt::Withdrawn(rule)) => {
+                    self.drop_row(row.attempt, row.story, rule, Fault::Client);
+                    continue;
+                }
             }
             let origin = Origin::of(&row.attempt, &directory);
             let verdict = match full.get(&origin) {

@@ -2,8 +2,8 @@
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
 //! owns its machine. Click-to-call conversations have a folder of their own, `talk`. `feeder` turns
-//! the numbers of batches and campaigns into rows. `map` is the only place where engine events become domain
-//! inputs. `recovery` ends what an earlier process left behind.
+//! the numbers of batches and campaigns into rows. `map` is the only place where engine events become
+//! domain inputs. `recovery` ends what an earlier process left behind.
 
 mod admission;
 mod anchor;
@@ -118,7 +118,11 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
-        let campaigning = tokio::spawn(feeder::run_campaigns(app.clone(), draining.clone()));
+        let campaigning = tokio::spawn(feeder::run_campaigns(
+            app.clone(),
+            Arc::clone(&halted),
+            draining.clone(),
+        ));
         let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
         Self {
             draining,

@@ -12,13 +12,13 @@ use yunling_app::campaigns::brief::{self, Brief};
 use yunling_app::directory::Application;
 use yunling_app::finish_call::{self, AttemptFacts};
 use yunling_app::render_contents::{self, Rendered};
-use yunling_app::{App, Refusal, trace_context};
+use yunling_app::{App, Refusal, callee_facts, trace_context};
 use yunling_domain::call_cause::CallCause;
 use yunling_domain::contents::NoticeSpec;
 use yunling_domain::error_code::{DATABASE_UNAVAILABLE, INTERNAL, OVERLOADED, SHUTTING_DOWN};
 use yunling_domain::event::EventBody;
 use yunling_domain::notice::{Outcome, Plan};
-use yunling_domain::{Fault, Micros};
+use yunling_domain::{Fault, Micros, Number, policy};
 use yunling_store::attempts::{self, Attempt, AttemptLane};
 use yunling_store::{Lane, RequestKind, StoreError, requests, trace_contexts};
 use yunling_switch_contract::{Command, HangUpWhy, LegId, MediaFigures};
@@ -105,7 +105,7 @@ async fn run(
     progress: Arc<Progress>,
 ) {
     let Passed { application, trunks, permit, to, from, rule: _, route: _ } = passed;
-    let (spec, rendered) = match contents(&shell.app, &attempt, &application).await {
+    let (spec, rendered) = match contents(&shell.app, &attempt, &application, &to).await {
         Ok(Said::Contents(contents)) => *contents,
         Ok(Said::Withheld(rule)) => {
             drop(permit);
@@ -159,7 +159,7 @@ pub(super) fn is_passing(refusal: &Refusal) -> bool {
 enum Said {
     /// This.
     Contents(Box<(NoticeSpec, Rendered)>),
-    /// It is not to be dialled: a campaign's number goes back, by this rule.
+    /// It is not to be dialled, by this rule; a campaign's number goes back.
     Withheld(&'static str),
 }
 
@@ -168,6 +168,7 @@ async fn contents(
     app: &App,
     attempt: &Attempt,
     application: &Application,
+    to: &Number,
 ) -> Result<Said, Refusal> {
     let request = requests::platform_side::get(app.store().reader(), &attempt.queued.request_id)
         .await?
@@ -184,6 +185,9 @@ async fn contents(
             Brief::Withhold(rule) => Ok(Said::Withheld(rule)),
         };
     }
+    if let Some(rule) = unwanted(app, attempt, kind, to).await? {
+        return Ok(Said::Withheld(rule.name()));
+    }
     let spec: NoticeSpec = serde_json::from_value(request.accepted.spec).map_err(|error| {
         tracing::error!(%error, request = %attempt.queued.request_id, "a stored request cannot be read");
         Refusal::new(INTERNAL).with_detail("the stored request cannot be read")
@@ -193,6 +197,22 @@ async fn contents(
         render_contents::introduce_code(app, &spec, &mut rendered);
     }
     Ok(Said::Contents(Box::new((spec, rendered))))
+}
+
+/// The rule by which a callee who has not asked for the call does not get it. The gate asked when
+/// the request came in, if at all; the row has waited since.
+async fn unwanted(
+    app: &App,
+    attempt: &Attempt,
+    kind: RequestKind,
+    to: &Number,
+) -> Result<Option<policy::Rule>, Refusal> {
+    let directory = app.directory();
+    // The gate has just found it.
+    let Some(account) = directory.account(&attempt.queued.account) else { return Ok(None) };
+    let now = app.clock().now();
+    let callee = callee_facts::gather(app, account, kind, to, now).await?;
+    Ok(policy::ask_of_callee(callee).err().map(|(_, rule)| rule))
 }
 
 /// Ends a row that no call is made for: result 1, reason 2.

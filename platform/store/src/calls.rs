@@ -4,6 +4,7 @@ use sea_orm::{
     QuerySelect, sea_query::Expr,
 };
 use serde_json::Value;
+use yunling_domain::campaign::PastCall;
 use yunling_domain::conversation::ByeType;
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
 
@@ -237,6 +238,39 @@ pub async fn of_conversations(
         .all(connection)
         .await?;
     rows.into_iter().map(Cdr::try_from).collect()
+}
+
+/// Calls of these kinds to these numbers that were dialled since an instant and are over, each with
+/// its number.
+///
+/// # Errors
+/// Those of a read.
+pub async fn dialled_to(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    numbers: &[&str],
+    kinds: &[RequestKind],
+    since: Micros,
+) -> Result<Vec<(String, PastCall)>, StoreError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(String, String, i64)> = Entity::find()
+        .select_only()
+        .columns([Column::ToNumber, Column::FromNumber, Column::StartedAt])
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::ToNumber.is_in(numbers.iter().copied()))
+        .filter(Column::StartedAt.gte(since.0))
+        .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())))
+        // What no trunk was chosen for was never dialled.
+        .filter(Column::Trunk.is_not_null())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let call = |(to, from, at): (String, String, i64)| {
+        (to, PastCall { at: Micros(at), from: Some(from).filter(|from| !from.is_empty()) })
+    };
+    Ok(rows.into_iter().map(call).collect())
 }
 
 /// The account's calls, newest first.

@@ -17,6 +17,16 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// Whether the callee has not asked for the call, so that the account's do-not-call list and its
+    /// caps hold for it. Whoever gets a captcha is just asking for one; whoever is connected by a
+    /// click has one of the two waiting for it.
+    pub const fn is_unasked(self) -> bool {
+        match self {
+            Self::Notice | Self::Batch | Self::Campaign => true,
+            Self::Captcha | Self::Click => false,
+        }
+    }
+
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
-//! Deletes call records and exports whose time is over.
+//! Deletes call records, campaigns and exports whose time is over.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use yunling_app::{expire_cdrs, exports};
+use yunling_app::{campaigns, expire_cdrs, exports};
 use yunling_store::StoreError;
 
 use super::desk::Desk;
@@ -25,8 +25,10 @@ impl Job for CallRecords {
     async fn run(self, desk: Desk) -> Result<(), StoreError> {
         let files = exports::expire(desk.app()).await?;
         let calls = expire_cdrs::run(desk.app()).await?;
-        if calls > 0 || files > 0 {
-            tracing::info!(calls, files, "call records and exports were deleted");
+        // After their calls' records.
+        let campaigns = campaigns::expire::run(desk.app()).await?;
+        if calls > 0 || files > 0 || campaigns > 0 {
+            tracing::info!(calls, files, campaigns, "call records, exports and campaigns were deleted");
         }
         Ok(())
     }

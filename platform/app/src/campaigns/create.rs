@@ -1,5 +1,6 @@
 //! Makes a campaign, a draft without numbers.
 
+use super::FINISHED_URL;
 use super::definition::{self, Definition};
 use super::get::{CampaignView, view};
 use crate::field_text::FieldText;
@@ -43,6 +44,8 @@ pub async fn run(
     }
     let now = app.clock().now();
     let id = RequestId::new(app.ids().mint(IdKind::Request));
+    let mut addresses = urls(checked.cdr_url, None, application);
+    addresses[FINISHED_URL] = checked.finished_url.into();
     let request = NewRequest {
         id: id.clone(),
         account: account.id.clone(),
@@ -52,7 +55,7 @@ pub async fn run(
             .expect("contents are texts and numbers, which become JSON"),
         to_raw: String::new(),
         userdata: checked.userdata,
-        urls: urls(checked.cdr_url, None, application),
+        urls: addresses,
         from_number: None,
         api_version: String::new(),
         created_at: now,

@@ -47,6 +47,8 @@ pub struct Definition {
     pub userdata: Option<String>,
     /// Where result callbacks go, instead of the application's URL.
     pub cdr_url: Option<String>,
+    /// Where it is told that the campaign is over; absent: nowhere.
+    pub finished_url: Option<String>,
     /// Nobody is called before.
     pub starts_at: Option<Micros>,
     /// Nobody is called at or after it.
@@ -118,6 +120,7 @@ pub(super) struct Checked {
     pub(super) rules: Rules,
     pub(super) userdata: Option<String>,
     pub(super) cdr_url: Option<String>,
+    pub(super) finished_url: Option<String>,
     pub(super) cron: Option<Cron>,
 }
 
@@ -138,13 +141,17 @@ pub(super) fn check(
         .check((hours.from, hours.to))
         .map_err(|problem| bad(problem.field.clone(), problem.problem))?;
     let echoed = definition.userdata.as_deref().filter(|text| !text.is_empty());
-    let cdr_url = definition.cdr_url.clone().map_or(FieldText::Absent, FieldText::Text);
+    let address = |field: &str, text: &Option<String>| {
+        let text = text.clone().filter(|text| !text.trim().is_empty());
+        url(field, &text.map_or(FieldText::Absent, FieldText::Text))
+    };
     Ok(Checked {
         name: name.to_owned(),
         contents,
         rules,
         userdata: echoed.map(userdata).transpose().map_err(parameter)?.map(str::to_owned),
-        cdr_url: url("cdrUrl", &cdr_url)?,
+        cdr_url: address("cdrUrl", &definition.cdr_url)?,
+        finished_url: address("finishedUrl", &definition.finished_url)?,
         cron: read_option("cron", definition.cron.as_deref())?,
     })
 }

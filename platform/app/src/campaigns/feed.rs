@@ -7,24 +7,27 @@ use crate::App;
 use std::collections::HashMap;
 use yunling_domain::batch::{self, Backlog};
 use yunling_domain::campaign::{
-    CALLED_RULE, Caps, Decision, Facts, Line, NumberResult, PastCall, Rules, decide,
+    CALLED_RULE, CANCELLED_RULE, Caps, Decision, Facts, Line, NumberResult, PAUSED_RULE, PastCall, Rules, decide,
 };
-use yunling_domain::{CallId, ConversationId, IdKind, Micros, Number};
+use yunling_domain::{CallId, ConversationId, IdKind, Micros, Number, RequestId};
 use yunling_store::attempts::{self, AttemptLane, NewAttempt};
 use yunling_store::campaigns::platform_side::{
     Counts, NewCall, add_counts, close, count_shown, defer, due, has_due, hold, insert_calls,
     line_calls, lines, live, past_calls, queued, send_out,
 };
 use yunling_store::campaigns::{Campaign, CampaignState, DueNumber};
-use yunling_store::{BULK_ROWS, DatabaseTransaction, Lane, StoreError, do_not_call};
+use yunling_store::calls::dialled_to;
+use yunling_store::{BULK_ROWS, DatabaseTransaction, Lane, RequestKind, StoreError, do_not_call};
 
 /// What was found and done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fed {
     /// Campaigns that are started and not finished.
     pub live: usize,
     /// How many numbers were queued.
     pub queued: usize,
+    /// Those that no number of is to be dialled, and by which rule their numbers go back.
+    pub halted: Vec<(RequestId, &'static str)>,
 }
 
 /// Looks at every campaign, and does what is to be done now.
@@ -39,7 +42,18 @@ pub async fn run(app: &App) -> Result<Fed, StoreError> {
     }
     let running: Vec<&Campaign> =
         campaigns.iter().filter(|campaign| calls_somebody(app, campaign)).collect();
-    let mut fed = Fed { live: campaigns.len(), queued: 0 };
+    let halted = campaigns.iter().filter_map(|campaign| {
+        let rule = match campaign.state {
+            CampaignState::Paused => PAUSED_RULE,
+            CampaignState::Cancelled => CANCELLED_RULE,
+            CampaignState::Draft
+            | CampaignState::Loading
+            | CampaignState::Running
+            | CampaignState::Finished => return None,
+        };
+        Some((campaign.id.clone(), rule))
+    });
+    let mut fed = Fed { live: campaigns.len(), queued: 0, halted: halted.collect() };
     if running.is_empty() {
         return Ok(fed);
     }
@@ -94,6 +108,15 @@ async fn ask(app: &App, campaign: &Campaign, limit: u32, now: Micros) -> Result<
         .await
 }
 
+/// The campaign's rules, under the account's own caps.
+pub(super) fn rules_of(app: &App, campaign: &Campaign) -> Rules {
+    let directory = app.directory();
+    let caps = directory.account(&campaign.account).map(|account| account.callee_caps);
+    let mut rules = campaign.rules.clone();
+    rules.caps = rules.caps.and(caps.unwrap_or_default());
+    rules
+}
+
 /// What the decision goes by.
 pub(super) struct Known {
     listed: std::collections::HashSet<String>,
@@ -111,9 +134,15 @@ impl Known {
     ) -> Result<Self, StoreError> {
         let account = &campaign.account;
         let callees: Vec<&str> = numbers.iter().map(|number| number.to_number.as_str()).collect();
+        let since = Caps::known_since(now);
+        let mut past = past_calls(connection, account, &callees, since).await?;
+        let others = [RequestKind::Notice, RequestKind::Batch];
+        for (number, call) in dialled_to(connection, account, &callees, &others, since).await? {
+            past.entry(number).or_default().push(call);
+        }
         Ok(Self {
             listed: do_not_call::among(connection, account, &callees).await?,
-            past: past_calls(connection, account, &callees, Caps::known_since(now)).await?,
+            past,
             pool: pool(connection, campaign).await?,
         })
     }
@@ -181,7 +210,7 @@ async fn carry_out(
     mut known: Known,
     now: Micros,
 ) -> Result<usize, StoreError> {
-    let id = &campaign.id;
+    let (id, rules) = (&campaign.id, rules_of(app, campaign));
     let mut counts = Counts::default();
     let mut shown: HashMap<String, u32> = HashMap::new();
     let (mut rows, mut calls) = (Vec::new(), Vec::new());
@@ -193,7 +222,7 @@ async fn carry_out(
             }
             continue;
         };
-        match known.decide(&campaign.rules, &to, &number, now) {
+        match known.decide(&rules, &to, &number, now) {
             Decision::Call { from, until } => {
                 if !send_out(tx, id, number.n).await? {
                     continue;

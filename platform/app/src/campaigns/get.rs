@@ -1,6 +1,6 @@
 //! One campaign of an account, with its counts.
 
-use super::not_found;
+use super::{FINISHED_URL, not_found};
 use crate::principal::{Granted, ReadCalls, ScopeKind};
 use crate::{App, Refusal};
 use yunling_domain::RequestId;
@@ -18,6 +18,10 @@ pub struct CampaignView {
     pub contents: CampaignContents,
     /// What callbacks echo where a row has nothing of its own.
     pub userdata: Option<String>,
+    /// Where result callbacks go.
+    pub cdr_url: Option<String>,
+    /// Where it is told that the campaign is over.
+    pub finished_url: Option<String>,
 }
 
 /// The campaign with this identifier.
@@ -46,5 +50,13 @@ pub(super) async fn view<S: ScopeKind>(
         tracing::error!(%error, request = %id, "a stored campaign cannot be read");
         Refusal::new(INTERNAL)
     })?;
-    Ok(CampaignView { progress, contents, userdata: request.accepted.userdata })
+    let urls = request.accepted.urls;
+    let url = |name: &str| urls.get(name).and_then(|url| url.as_str()).map(str::to_owned);
+    Ok(CampaignView {
+        progress,
+        contents,
+        userdata: request.accepted.userdata,
+        cdr_url: url("cdr"),
+        finished_url: url(FINISHED_URL),
+    })
 }

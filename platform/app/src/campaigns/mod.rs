@@ -5,6 +5,7 @@ pub mod brief;
 pub mod change;
 pub mod create;
 mod definition;
+pub mod expire;
 pub mod feed;
 pub mod get;
 pub mod list;
@@ -12,6 +13,8 @@ pub mod plan;
 mod recur;
 pub mod report;
 mod settle;
+#[cfg(test)]
+mod ending_tests;
 #[cfg(test)]
 mod tests;
 pub mod upload_list;
@@ -22,6 +25,9 @@ pub use upload_list::reset_unfinished_lists;
 use crate::Refusal;
 use yunling_domain::RequestId;
 use yunling_domain::error_code::NOT_FOUND;
+
+/// Under this name a campaign's request keeps where it is told that the campaign is over.
+const FINISHED_URL: &str = "finished";
 
 fn not_found(id: &RequestId) -> Refusal {
     Refusal::new(NOT_FOUND).with_detail(format!("the account has no campaign {id}"))

@@ -1,16 +1,16 @@
 //! The dry run: what a campaign would do, if it were to go on now and nobody answered: who would be
 //! called at once, who when, who not and why, and whom the gate would refuse. It changes nothing.
 
-use super::feed::Known;
+use super::feed::{Known, rules_of};
 use super::{get, not_found};
 use crate::principal::{Granted, ReadCalls};
 use crate::{App, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use yunling_domain::campaign::{Decision, Rule};
-use yunling_domain::policy::{self, Facts};
+use yunling_domain::campaign::{Decision, Rule, Rules};
+use yunling_domain::policy::{self, CalleeFacts, Facts};
 use yunling_domain::{Micros, Number, RequestId};
-use yunling_store::campaigns::{self, Campaign, DueNumber};
+use yunling_store::campaigns::{self, DueNumber};
 
 use crate::directory::Application;
 
@@ -83,7 +83,7 @@ pub async fn run(app: &App, caller: &Granted<ReadCalls>, id: &RequestId) -> Resu
     let campaign = get::run(app, caller, id).await?.progress.campaign;
     let directory = app.directory();
     let application = directory.application(caller.account(), &campaign.application).cloned();
-    let now = app.clock().now();
+    let (now, rules) = (app.clock().now(), rules_of(app, &campaign));
     let mut plan = Plan::default();
     let mut after = None;
     loop {
@@ -96,7 +96,7 @@ pub async fn run(app: &App, caller: &Granted<ReadCalls>, id: &RequestId) -> Resu
             let Ok(to) = Number::parse_dialable(&number.to_number) else {
                 return Err(not_found(id));
             };
-            let fate = fate(app, &campaign, application.as_ref(), &mut known, &to, &number, now);
+            let fate = fate(app, &rules, application.as_ref(), &mut known, &to, &number, now);
             plan.count(&fate);
             if plan.numbers.len() < MOST_TOLD {
                 plan.numbers.push(Planned { n: number.n, to: number.to_shown, fate });
@@ -108,14 +108,14 @@ pub async fn run(app: &App, caller: &Granted<ReadCalls>, id: &RequestId) -> Resu
 
 fn fate(
     app: &App,
-    campaign: &Campaign,
+    rules: &Rules,
     application: Option<&Arc<Application>>,
     known: &mut Known,
     to: &Number,
     number: &DueNumber,
     now: Micros,
 ) -> Fate {
-    let from = match known.decide(&campaign.rules, to, number, now) {
+    let from = match known.decide(rules, to, number, now) {
         Decision::Later { at, rule } => return Fate::Later { at, rule },
         Decision::Never { rule } => return Fate::Never { rule },
         Decision::Call { from, .. } => from,
@@ -135,6 +135,8 @@ fn fate(
         open_classes: &application.open_classes,
         routes: directory.routes(),
         trunks_down: &trunks_down,
+        // The campaign's own decision has gone by them.
+        callee: CalleeFacts::default(),
     };
     match policy::decide(&facts, now) {
         policy::Decision::Allow { from, .. } => Fate::Called { from: from.national().to_owned() },

@@ -1,3 +1,5 @@
+//! Long because it is one table of a campaign's life, with what makes one.
+
 #![expect(clippy::unwrap_used, reason = "tests")]
 use super::change::{self, Change};
 use super::feed::{self, Fed};
@@ -17,9 +19,9 @@ use yunling_store::attempts;
 use yunling_store::attempts::{Attempt, AttemptLane, of_request};
 use yunling_store::campaigns::{CampaignState, ListCounts};
 
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 
-fn definition() -> Definition {
+pub(super) fn definition() -> Definition {
     Definition {
         name: "spring".to_owned(),
         appid: APPID.to_owned(),
@@ -32,11 +34,11 @@ fn definition() -> Definition {
     }
 }
 
-fn retry(on: &str, after_min: &[u32]) -> RetryText {
+pub(super) fn retry(on: &str, after_min: &[u32]) -> RetryText {
     RetryText { on: on.to_owned(), after_min: after_min.to_vec(), other_caller_id: false }
 }
 
-fn list_of(count: u32) -> String {
+pub(super) fn list_of(count: u32) -> String {
     let rows = (0..count).map(|n| format!("138{n:08},{n}.50\n"));
     format!("number,amount\n{}", rows.collect::<String>())
 }
@@ -47,7 +49,7 @@ async fn upload(world: &World, id: &RequestId, file: &[u8]) -> Result<ListCounts
     upload_list::run(&world.app, &caller, id, file.into(), place).await
 }
 
-async fn made(world: &World, definition: &Definition, list: &str) -> RequestId {
+pub(super) async fn made(world: &World, definition: &Definition, list: &str) -> RequestId {
     let caller = world.caller::<SendNotices>();
     let view = create::run(&world.app, &caller, definition).await.unwrap();
     let id = view.progress.campaign.id;
@@ -55,26 +57,26 @@ async fn made(world: &World, definition: &Definition, list: &str) -> RequestId {
     id
 }
 
-async fn started(world: &World, definition: &Definition, list: &str) -> RequestId {
+pub(super) async fn started(world: &World, definition: &Definition, list: &str) -> RequestId {
     let id = made(world, definition, list).await;
     changed(world, &id, Change::Start).await;
     id
 }
 
-async fn changed(world: &World, id: &RequestId, change: Change) -> CampaignView {
+pub(super) async fn changed(world: &World, id: &RequestId, change: Change) -> CampaignView {
     change::run(&world.app, &world.caller::<SendNotices>(), id, change).await.unwrap()
 }
 
-async fn read(world: &World, id: &RequestId) -> CampaignView {
+pub(super) async fn read(world: &World, id: &RequestId) -> CampaignView {
     get::run(&world.app, &world.caller::<ReadCalls>(), id).await.unwrap()
 }
 
-async fn fed(world: &World) -> Fed {
+pub(super) async fn fed(world: &World) -> Fed {
     feed::run(&world.app).await.unwrap()
 }
 
 /// Attempts that are not over.
-async fn queued(world: &World, id: &RequestId) -> Vec<Attempt> {
+pub(super) async fn queued(world: &World, id: &RequestId) -> Vec<Attempt> {
     let reader = world.app.store().reader();
     let all = of_request(reader, &AccountId::new(ACCOUNT), id).await.unwrap();
     all.into_iter().filter(|one| one.state != attempts::AttemptState::Ended).collect()
@@ -109,7 +111,7 @@ fn outcome(result: CallResult) -> Outcome {
 }
 
 /// Lets a call end as the dispatcher would: after 30 s, answered calls after 20 s of talk.
-async fn end(world: &World, attempt: Attempt, result: CallResult, rule: Option<&str>) {
+pub(super) async fn end(world: &World, attempt: Attempt, result: CallResult, rule: Option<&str>) {
     let start = world.app.clock().now();
     let answered_at = result.is_answered().then(|| start.plus_ms(10_000));
     let facts = AttemptFacts {
@@ -146,7 +148,7 @@ async fn a_list_is_called_by_its_rules_and_counted() {
     let world = World::open().await;
     let rules = Definition { retries: vec![retry("busy", &[10])], ..definition() };
     let id = started(&world, &rules, &list_of(4)).await;
-    assert_eq!(fed(&world).await, Fed { live: 1, queued: 4 });
+    assert_eq!(fed(&world).await, Fed { live: 1, queued: 4, halted: vec![] });
     assert_eq!(fed(&world).await.queued, 0, "they are out");
     let view = read(&world, &id).await;
     assert_eq!((view.progress.waiting(), view.progress.out), (0, 4));
@@ -275,7 +277,8 @@ async fn a_campaign_is_paused_resumed_and_cancelled() {
         end(&world, attempt, CallResult::PutBack, Some("campaign_paused")).await;
     }
     world.clock.advance_ms(60_000);
-    assert_eq!(fed(&world).await.queued, 0);
+    let halted = fed(&world).await;
+    assert_eq!((halted.queued, halted.halted), (0, vec![(id.clone(), "campaign_paused")]));
     assert_eq!(read(&world, &id).await.progress.waiting(), 300);
     changed(&world, &id, Change::Resume).await;
     assert_eq!(fed(&world).await.queued, 256);
@@ -353,7 +356,7 @@ async fn a_recurring_campaign_calls_its_list_each_time() {
 
     let daily = Definition { cron: Some("0 9 * * *".to_owned()), ..definition() };
     let id = started(&world, &daily, &list_of(700)).await;
-    assert_eq!(fed(&world).await, Fed { live: 1, queued: 0 }, "it calls nobody itself");
+    assert_eq!(fed(&world).await, Fed { live: 1, queued: 0, halted: vec![] }, "it calls nobody itself");
     let page = yunling_store::PageRequest { after: None, limit: 10 };
     let runs = async |count: usize| {
         let reading = world.caller::<ReadCalls>();

@@ -81,6 +81,13 @@ pub struct Limits {
     /// Calls that may wait for a line; absent: the node's `calls.queue_max_len`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_max_len: Option<Positive>,
+    /// Calls that one callee gets at most on a day of its zone without asking for them: notices,
+    /// batches and campaigns together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_callee_a_day: Option<Positive>,
+    /// The same for a week, from Monday on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_callee_a_week: Option<Positive>,
 }
 
 /// An account's token may be this short; ours have 32 characters.

@@ -1,4 +1,4 @@
-//! How often one callee may be called, whichever campaigns of the account call.
+//! How often one callee may be called, whatever of the account calls: campaigns, batches, notices.
 
 use chrono::{Datelike, Days, NaiveDate};
 use chrono_tz::Tz;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::schedule::{local, midnight};
 use crate::Micros;
 
-/// A call of a campaign of the account, to the callee that is asked about.
+/// A call of the account to the callee that is asked about, who had not asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastCall {
     /// When it was made.
@@ -16,7 +16,7 @@ pub struct PastCall {
     pub from: Option<String>,
 }
 
-/// How many calls of the account's campaigns one callee gets at most. Days and weeks are those of the
+/// How many calls of the account one callee gets at most without asking for them. Days and weeks are those of the
 /// callee's zone; a week begins on Monday (ISO 8601).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Caps {
@@ -40,6 +40,26 @@ impl Caps {
     pub fn known_since(now: Micros) -> Micros {
         const EIGHT_DAYS_MS: i64 = 8 * 24 * 3_600 * 1_000;
         now.plus_ms(-EIGHT_DAYS_MS)
+    }
+
+    /// Whether no cap is set.
+    pub const fn is_none(&self) -> bool {
+        self.a_day.is_none() && self.a_week.is_none()
+    }
+
+    /// The tighter of two for each stretch.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let tighter = |one: Option<u32>, two: Option<u32>| one.into_iter().chain(two).min();
+        Self {
+            a_day: tighter(self.a_day, other.a_day),
+            a_week: tighter(self.a_week, other.a_week),
+        }
+    }
+
+    /// Whether a callee of this zone has had the calls of the day or the week.
+    pub fn are_reached(&self, zone: Tz, calls: &[PastCall], at: Micros) -> bool {
+        self.reached(zone, calls, at).is_some()
     }
 
     /// The cap that forbids a call at `at`, the one that holds longest.
@@ -80,6 +100,15 @@ mod tests {
 
     fn at(text: &str) -> Micros {
         Micros(DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros())
+    }
+
+    #[test]
+    fn the_tighter_cap_holds() {
+        let caps = |a_day, a_week| Caps { a_day, a_week };
+        let both = caps(Some(2), None).and(caps(Some(1), Some(3)));
+        assert_eq!(both, caps(Some(1), Some(3)));
+        assert_eq!(both.and(caps(None, Some(2))), caps(Some(1), Some(2)));
+        assert!(caps(None, None).and(caps(None, None)).is_none() && !both.is_none());
     }
 
     #[test]

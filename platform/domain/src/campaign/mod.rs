@@ -7,6 +7,7 @@
 mod caps;
 mod contents;
 mod decide;
+mod finished;
 mod lines;
 #[cfg(test)]
 mod month;
@@ -21,6 +22,7 @@ mod zones;
 pub use caps::{Caps, PastCall};
 pub use contents::{CampaignContents, ContentTemplate, FillError, Variables};
 pub use decide::{Decision, Facts, Rule, decide};
+pub use finished::{FinishedCallback, FinishedFacts};
 pub use lines::{Line, LineCall, Lines, RestRule};
 pub use result::{CallFacts, CallResult, NumberResult};
 pub use retry::{Retry, RetryOn, RetryRule, Tries};

@@ -9,6 +9,7 @@
 mod control;
 mod define;
 mod feed;
+mod purge;
 mod report;
 mod runs;
 mod settle;
@@ -42,6 +43,7 @@ pub mod platform_side {
             Briefing, NewCall, briefing, close, count_shown, defer, due, has_due, hold,
             insert_calls, line_calls, lines, live, past_calls, queued, send_out,
         },
+        purge::{finished_before, purge, purge_rows},
         runs::{
             NewRun, begin_run, copy_entries, end_recurring, finish_copy, has_unfinished_run,
             next_fire,

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod batches;
+mod campaigns;
 mod cdrs;
 mod claiming;
 mod configuration;

@@ -2,8 +2,9 @@
 
 use poem_openapi::{Enum, Object};
 use yunling_app::Refusal;
+use yunling_app::campaigns::get::CampaignView;
 use yunling_app::campaigns::{Definition, ItemText, RetryText, WindowText};
-use yunling_domain::campaign::{CampaignContents, Caps, RestRule, RetryOn, Rules, Window};
+use yunling_domain::campaign::{Caps, RestRule, RetryOn, Rules, Window};
 use yunling_domain::{Micros, Number};
 
 use crate::api::admin::query::{range, shown};
@@ -40,6 +41,9 @@ pub(super) struct NewCampaign {
     /// Where result callbacks go, instead of the application's URL.
     #[oai(skip_serializing_if_is_none)]
     cdr_url: Option<String>,
+    /// Where it is told once, as `campaignFinished`, that the campaign is over; absent: nowhere.
+    #[oai(skip_serializing_if_is_none)]
+    finished_url: Option<String>,
     /// Nobody is called before; RFC 3339.
     #[oai(skip_serializing_if_is_none)]
     starts_at: Option<String>,
@@ -218,6 +222,7 @@ impl NewCampaign {
             finishvoice: self.finishvoice,
             userdata: self.userdata,
             cdr_url: self.cdr_url,
+            finished_url: self.finished_url,
             starts_at,
             ends_at,
             windows: self.windows.into_iter().map(CallingWindow::text).collect(),
@@ -244,14 +249,9 @@ impl NewCampaign {
     }
 
     /// As it is stored.
-    pub(super) fn shown(
-        name: &str,
-        appid: &str,
-        contents: &CampaignContents,
-        rules: &Rules,
-        userdata: Option<&str>,
-        cron: Option<&str>,
-    ) -> Self {
+    pub(super) fn shown(view: &CampaignView) -> Self {
+        let (campaign, contents) = (&view.progress.campaign, &view.contents);
+        let rules = &campaign.rules;
         let schedule = &rules.schedule;
         let items = contents.contents.iter().map(|item| CampaignContent {
             kind: item.kind.clone(),
@@ -268,16 +268,17 @@ impl NewCampaign {
             other_caller_id: rule.other_caller_id,
         });
         Self {
-            name: name.to_owned(),
-            appid: appid.to_owned(),
+            name: campaign.name.clone(),
+            appid: campaign.application.to_string(),
             contents: items.collect(),
             lang: None,
             times: Some(contents.times),
             finishkey: contents.finish_key.map(|key| key.to_string()),
             repeatkey: contents.repeat_key.map(|key| key.to_string()),
             finishvoice: contents.finish_voice.clone(),
-            userdata: userdata.map(str::to_owned),
-            cdr_url: None,
+            userdata: view.userdata.clone(),
+            cdr_url: view.cdr_url.clone(),
+            finished_url: view.finished_url.clone(),
             starts_at: schedule.starts_at.map(shown),
             ends_at: schedule.ends_at.map(shown),
             windows: schedule.windows.iter().map(CallingWindow::of).collect(),
@@ -287,7 +288,7 @@ impl NewCampaign {
             retries: retries.collect(),
             caps: Some(CampaignCaps { a_day: rules.caps.a_day, a_week: rules.caps.a_week }),
             caller_ids: Some(CampaignCallerIds::of(rules)),
-            cron: cron.map(str::to_owned),
+            cron: campaign.cron.clone(),
         }
     }
 }

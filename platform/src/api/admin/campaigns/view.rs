@@ -124,16 +124,10 @@ pub(super) struct Campaign {
 
 impl From<CampaignView> for Campaign {
     fn from(view: CampaignView) -> Self {
-        let campaign = &view.progress.campaign;
-        let definition = NewCampaign::shown(
-            &campaign.name,
-            campaign.application.as_str(),
-            &view.contents,
-            &campaign.rules,
-            view.userdata.as_deref(),
-            campaign.cron.as_deref(),
-        );
-        Self { progress: CampaignSummary::from(&view.progress), definition }
+        Self {
+            progress: CampaignSummary::from(&view.progress),
+            definition: NewCampaign::shown(&view),
+        }
     }
 }
 
