@@ -21,7 +21,7 @@ const MANNERS: [&str; 6] = ["10", "13", "12", "01", "00", "10"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_in_the_middle_of_a_campaign_lose_no_number_and_call_nobody_twice() {
-    let (numbers, kills) = if soak() { (5_000, 8) } else { (500, 2) };
+    let (numbers, kills) = if soak() { (5_000, 8) } else { (400, 2) };
     let plan = Plan { settings: always(), tenant: Some(&lines(60)), ..Plan::default() };
     let mut world = World::start(plan).await;
     let mut dice = Dice::throw();

@@ -10,9 +10,11 @@ use super::api::Api;
 use super::node::merge;
 use super::tenant::APPID;
 
-/// Settings under which campaigns call at any hour, as the tests run.
+/// Settings under which campaigns call at any hour, as the tests run, and no key is waited for for
+/// long.
 pub(crate) fn always() -> Value {
-    json!({ "calls": { "campaign_hours": { "from": "00:00", "to": "24:00" } } })
+    let hours = json!({ "from": "00:00", "to": "24:00" });
+    json!({ "calls": { "campaign_hours": hours, "key_window_ms": 1_000 } })
 }
 
 /// So many lines, and no other limit.

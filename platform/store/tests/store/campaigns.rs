@@ -402,8 +402,8 @@ async fn a_run_is_made_once_for_each_time_and_has_the_whole_list() {
         let found = write!(store, |tx| copy_entries(tx, &id("run1"), &id("daily"), 2)).unwrap();
         assert_eq!(found, copied);
     }
-    let tenant = account("a");
-    write!(store, |tx| finish_copy(tx, &tenant, &id("run1"))).unwrap();
+    let (tenant, copied) = (account("a"), account("a"));
+    write!(store, |tx| finish_copy(tx, &copied, &id("run1"))).unwrap();
     let run = read(store, "a", "run1").await.unwrap().campaign;
     assert_eq!((run.state, run.total, run.parent), (CampaignState::Running, 5, Some(id("daily"))));
     let rows = campaigns::numbers(store.reader(), &tenant, &id("run1"), None, 9).await.unwrap();
