@@ -28,6 +28,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
             "submit_notice::tests::",
             "submit_batch::tests::",
             "finish_call::tests::",
+            "exports::tests::",
         ],
     ),
     ("store", &[]),
@@ -37,6 +38,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("calls_batch", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
+    ("crash_exports", &[]),
 ];
 
 /// One line of the closing table.

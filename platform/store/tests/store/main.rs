@@ -4,6 +4,7 @@
 
 mod attempts;
 mod batches;
+mod cdr_plans;
 mod cdrs;
 mod claiming;
 mod configuration;
