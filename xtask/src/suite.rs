@@ -28,8 +28,9 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
             "submit_notice::tests::",
             "submit_batch::tests::",
             "finish_call::tests::",
-            "campaigns::tests::",
+            "campaigns::",
             "do_not_call::tests::",
+            "exports::tests::",
         ],
     ),
     ("store", &[]),
@@ -40,6 +41,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("calls_campaign", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
+    ("crash_exports", &[]),
 ];
 
 /// One line of the closing table.

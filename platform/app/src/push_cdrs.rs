@@ -8,7 +8,7 @@ use crate::principal::{Granted, ResendDeliveries};
 use crate::{App, Refusal};
 use serde_json::json;
 use std::collections::BTreeSet;
-use yunling_domain::error_code::{BAD_PARAMETER, CONFLICT, MISSING_PARAMETER};
+use yunling_domain::error_code::{BAD_PARAMETER, MISSING_PARAMETER, NO_CDR_URL};
 use yunling_domain::{AccountId, ApplicationId, IdKind};
 use yunling_store::audit::{self, AuditEntry};
 use yunling_store::calls::Cdr;
@@ -22,7 +22,7 @@ pub type Pushed = Vec<String>;
 /// where nothing was, for there was no address then, its record goes to the application's `cdr_url`.
 ///
 /// # Errors
-/// `NOT_FOUND`; `CONFLICT` where there is no address now either.
+/// `NOT_FOUND`; `NO_CDR_URL` where there is no address now either.
 pub async fn one(
     app: &App,
     caller: &Granted<ResendDeliveries>,
@@ -57,7 +57,7 @@ pub async fn one(
 ///
 /// # Errors
 /// `MISSING_PARAMETER`, `BAD_PARAMETER` for none or too many; `NOT_FOUND` for one that the account
-/// does not have; `CONFLICT` where an application has no address. Nothing is pushed then.
+/// does not have; `NO_CDR_URL` where an application has no address. Nothing is pushed then.
 pub async fn these(
     app: &App,
     caller: &Granted<ResendDeliveries>,
@@ -127,8 +127,7 @@ async fn rows(
 
 fn address(app: &App, account: &AccountId, application: &ApplicationId) -> Result<String, Refusal> {
     push_url(app, account, application).ok_or_else(|| {
-        let detail = format!("the application {application} has no cdr_url to push to");
-        Refusal::new(CONFLICT).with_detail(detail)
+        Refusal::new(NO_CDR_URL).with_detail(format!("the application is {application}"))
     })
 }
 

@@ -340,6 +340,11 @@ error_codes! {
         "The export's file was deleted when its time was over"
         "重新导出，并在保存期限内下载"
         "Order it again, and download it in time";
+    13012 NO_CDR_URL "no_cdr_url" -4 409 TenantConfiguration
+        "应用没有配置话单推送地址 cdr_url"
+        "The application has no cdr_url to push call records to"
+        "在应用配置中填写 cdr_url"
+        "Give the application a cdr_url";
 
     // 20xxx: refused by a rule of the gate
     20001 CALLER_ID_NOT_OWNED "caller_id_not_owned" -5 403 Client

@@ -209,7 +209,7 @@ pub async fn of_conversation(
 ) -> Result<Vec<Cdr>, StoreError> {
     let rows = Entity::find()
         .filter(Column::ConversationId.eq(conversation.as_str()))
-        .filter(Column::Account.eq(account.as_str()))
+        .filter(compare::besides(Column::Account, account.as_str()))
         .order_by_asc(Column::StartedAt)
         .order_by_asc(Column::CallId)
         .all(connection)
@@ -231,7 +231,7 @@ pub async fn of_conversations(
     }
     let rows = Entity::find()
         .filter(Column::ConversationId.is_in(conversations.iter().map(ConversationId::as_str)))
-        .filter(Column::Account.eq(account.as_str()))
+        .filter(compare::besides(Column::Account, account.as_str()))
         .order_by_asc(Column::ConversationId)
         .order_by_asc(Column::Leg)
         .order_by_asc(Column::CallId)

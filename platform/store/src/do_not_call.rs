@@ -1,4 +1,4 @@
-//! Numbers that an account's campaigns do not call.
+//! Numbers that an account does not call unless their owners ask for it.
 
 use std::collections::HashSet;
 
@@ -39,8 +39,8 @@ impl From<Model> for Listed {
 }
 
 /// Puts numbers on the list, at most [`BULK_ROWS`](crate::BULK_ROWS) at a time; one that is there
-/// stays as it is. Calls to them that no dispatcher has taken yet are withdrawn. Gives how many are
-/// new.
+/// stays as it is. Campaigns' calls to them that no dispatcher has taken yet are withdrawn; others
+/// are asked about when their turn comes. Gives how many are new.
 ///
 /// # Errors
 /// Those of a write.

@@ -315,8 +315,12 @@ pub mod platform_side {
     }
 
     /// Takes the export that has been due longest, of an account none of whose exports is being
-    /// written: one that nobody has begun, or whose writer has not been heard of. One that another
-    /// node began is begun anew: its file lies there.
+    /// written by another node.
+    ///
+    /// What lies on this node is this node's at once: a node writes one export at a time, so whoever
+    /// held it was a process that has died. What lies on another node is left to it while it lives,
+    /// and then begun anew; a push, which has no file, is gone on with by any node when the lease has
+    /// run out.
     ///
     /// # Errors
     /// Those of a write.
@@ -325,13 +329,19 @@ pub mod platform_side {
         holder: &Holder,
         now: Micros,
     ) -> Result<Option<Export>, StoreError> {
-        let free = "finished_at IS NULL AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?) \
+        let sql = "SELECT id FROM cdr_export WHERE finished_at IS NULL AND due_at <= ? \
+             AND (node = ? OR (lease_until IS NULL OR lease_until <= ?) \
+                  AND (node IS NULL OR format = 'push' OR NOT EXISTS \
+                       (SELECT 1 FROM node_lease WHERE node_lease.node = cdr_export.node \
+                        AND node_lease.until > ?))) \
              AND NOT EXISTS (SELECT 1 FROM cdr_export AS held WHERE held.finished_at IS NULL \
-                             AND held.account = cdr_export.account AND held.lease_until > ?)";
-        let sql = format!("SELECT id FROM cdr_export WHERE {free} ORDER BY due_at, id LIMIT 1");
-        let values = vec![now.0.into(), now.0.into(), now.0.into()];
+                             AND held.account = cdr_export.account AND held.lease_until > ? \
+                             AND held.node <> ?) \
+             ORDER BY due_at, id LIMIT 1";
+        let node = || holder.node.as_str().into();
+        let values = vec![now.0.into(), node(), now.0.into(), now.0.into(), now.0.into(), node()];
         let backend = tx.get_database_backend();
-        let found = tx.query_one_raw(backend::statement(backend, &sql, values)).await?;
+        let found = tx.query_one_raw(backend::statement(backend, sql, values)).await?;
         let Some(row) = found else { return Ok(None) };
         let id: String = row.try_get("", "id")?;
         let sql = "UPDATE cdr_export SET state = ?, \
@@ -339,8 +349,8 @@ pub mod platform_side {
              octets = CASE WHEN node = ? OR format = 'push' THEN octets ELSE 0 END, \
              checkpoint = CASE WHEN node = ? OR format = 'push' THEN checkpoint ELSE NULL END, \
              node = ?, holder = ?, lease_until = ? \
-             WHERE id = ? AND finished_at IS NULL AND (lease_until IS NULL OR lease_until <= ?)";
-        let node = || holder.node.as_str().into();
+             WHERE id = ? AND finished_at IS NULL \
+             AND (node = ? OR lease_until IS NULL OR lease_until <= ?)";
         let values = vec![
             ExportState::Running.as_str().into(),
             node(),
@@ -350,6 +360,7 @@ pub mod platform_side {
             holder.name.as_str().into(),
             holder.until.0.into(),
             id.as_str().into(),
+            node(),
             now.0.into(),
         ];
         let taken = tx.execute_raw(backend::statement(backend, sql, values)).await?;

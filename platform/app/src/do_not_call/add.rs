@@ -7,8 +7,8 @@ use yunling_store::audit::{self, AuditEntry};
 use yunling_store::do_not_call::{self, Listed};
 use yunling_store::{Lane, StoreError};
 
-/// Puts a number on the list; one that is there stays as it is. From the answer on no campaign of the
-/// account dials it any more. Gives whether it is new.
+/// Puts a number on the list; one that is there stays as it is. From the answer on nothing of the
+/// account dials it any more but what the callee asks for. Gives whether it is new.
 ///
 /// # Errors
 /// `BAD_NUMBER`.

@@ -1,4 +1,4 @@
-//! An account's do-not-call list: its campaigns call nobody on it.
+//! An account's do-not-call list: its notices, batches and campaigns call nobody on it.
 
 pub mod add;
 pub mod list;

@@ -109,8 +109,13 @@ pub(super) async fn turn(
     }
     let (writing, ()) = writing.on_a_thread(|writing| writing.sheet.end(&mut writing.out)).await?;
     let writing = writing.sync().await?;
-    let whole = Progress { octets: writing.out.octets(), checkpoint: None, ..progress };
-    let in_objects = move_out(app, export, &path, whole.octets).await?;
+    let octets = writing.out.octets();
+    let moving = move_out(app, export, &path, octets);
+    let Some(in_objects) = turn::held(app, export, holder, &progress, moving).await? else {
+        discard(&path).await;
+        return Ok(TurnEnd::Lost);
+    };
+    let whole = Progress { octets, checkpoint: None, ..progress };
     Ok(TurnEnd::Complete { whole, in_objects })
 }
 

@@ -14,6 +14,8 @@ use yunling_store::{Cursor, Lane, StoreError, attempts};
 
 /// So long a writer that is not heard of is believed to live.
 const LEASE_MS: i64 = 60_000;
+/// How often a lease is renewed while nothing is written.
+const RENEWAL: Duration = Duration::from_secs(20);
 /// When an export is tried again that the disk or the database stood in the way of.
 const AGAIN_MS: i64 = 10_000;
 /// When a scheduled export looks again whether the calls of its time are over.
@@ -40,7 +42,7 @@ impl Default for Pace {
         Self {
             records: 2_000,
             scanned_rows: cdrs::SCANNED_ROWS,
-            checkpoint: Duration::from_secs(3),
+            checkpoint: Duration::from_secs(1),
             pages: 250,
         }
     }
@@ -234,6 +236,25 @@ pub(super) async fn read(
     let records = compose_cdr::run(app, &ordered.account, sight, &found.rows).await?;
     let last = found.rows.last().map(|row| row.started_at);
     Ok(Page { records, reached_at: found.scanned_until.or(last), next: found.next })
+}
+
+/// Does what may take longer than the lease, which is renewed meanwhile. Nothing where the export is
+/// somebody else's by now.
+pub(super) async fn held<T>(
+    app: &App,
+    export: &Export,
+    holder: &mut Holder,
+    progress: &Progress,
+    long: impl Future<Output = Result<T, Stopped>>,
+) -> Result<Option<T>, Stopped> {
+    let mut long = std::pin::pin!(long);
+    loop {
+        match tokio::time::timeout(RENEWAL, &mut long).await {
+            Ok(done) => return done.map(Some),
+            Err(_) if keep(app, export, holder, progress).await? => {}
+            Err(_) => return Ok(None),
+        }
+    }
 }
 
 /// The lease begins anew with the next write.

@@ -12,9 +12,10 @@ use yunling_store::cdrs::CdrFilter;
 
 use super::query::{range, shown};
 
-/// Which records; conditions are joined by "and".
+/// Which records; conditions are joined by "and". One that we do not know is refused: overlooked, it
+/// would pick more than is wanted.
 #[derive(Debug, Default, Object)]
-#[oai(rename = "CdrConditions", rename_all = "camelCase")]
+#[oai(rename = "CdrConditions", rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Conditions {
     /// Of this application.
     pub(super) application: Option<String>,

@@ -137,7 +137,7 @@ struct CdrExportPage {
 
 /// An export that is ordered.
 #[derive(Debug, Default, Object)]
-#[oai(rename = "CdrExportOrder", rename_all = "camelCase")]
+#[oai(rename = "CdrExportOrder", rename_all = "camelCase", deny_unknown_fields)]
 struct Order {
     format: Option<FileFormat>,
     /// The same as those of the list; absent: every record.
@@ -188,7 +188,7 @@ struct CdrExportSchedules {
 
 /// A schedule that is wanted.
 #[derive(Debug, Default, Object)]
-#[oai(rename = "CdrExportScheduleOrder", rename_all = "camelCase")]
+#[oai(rename = "CdrExportScheduleOrder", rename_all = "camelCase", deny_unknown_fields)]
 struct ScheduleRequest {
     /// Minute, hour, day of the month, month, day of the week: `0 2 * * *` is two o'clock each night.
     cron: Option<String>,

@@ -133,7 +133,7 @@ struct CdrPage {
 
 /// What is to be pushed: records by `ids`, or else all that the other conditions pick.
 #[derive(Debug, Default, Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct CdrPush {
     /// Up to 500, each a `conversationSid`, `callSid` or `callid`.
     ids: Option<Vec<String>>,

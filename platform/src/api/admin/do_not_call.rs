@@ -105,7 +105,7 @@ impl From<Uploaded> for UploadedDoNotCall {
 
 #[derive(ApiResponse)]
 enum RemovedAnswer {
-    /// Campaigns may call it again.
+    /// It may be called again.
     #[oai(status = 204)]
     Removed,
 }
@@ -146,9 +146,9 @@ impl DoNotCallApi {
 
     /// Add a number not to be called
     ///
-    /// From the answer on no campaign of the account dials the number; a call that is under way goes
-    /// on. A number that is there stays as it is. Notices, batches and captchas do not ask the list.
-    /// Needs the scope `notices:send`.
+    /// From the answer on no notice, batch or campaign of the account dials the number; a call that
+    /// is under way goes on. A number that is there stays as it is. Captchas and clicks do not ask
+    /// the list: their callees have just asked for the call. Needs the scope `notices:send`.
     #[oai(
         path = "/api/v1/do-not-call",
         method = "post",
@@ -188,8 +188,8 @@ impl DoNotCallApi {
 
     /// Remove a number not to be called
     ///
-    /// Campaigns may call it again; numbers that campaigns have closed for it stay closed. Needs the
-    /// scope `notices:send`.
+    /// The number may be called again; campaigns that have closed it do not come back to it. Needs
+    /// the scope `notices:send`.
     #[oai(
         path = "/api/v1/do-not-call/:number",
         method = "delete",

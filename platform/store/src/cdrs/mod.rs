@@ -9,7 +9,7 @@
 mod purge;
 mod text;
 
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Value};
 use serde::{Deserialize, Serialize};
 use yunling_domain::conversation::ByeType;
 use yunling_domain::{AccountId, ApplicationId, Micros, RequestId};
@@ -140,28 +140,11 @@ pub async fn find(
     part: &Part<'_>,
 ) -> Result<Found, StoreError> {
     let backend = connection.get_database_backend();
-    let driver = filter.driver();
-    let mut rest = Text::default();
-    rest.rest(filter, driver);
-    let bound = match rest.is_scanned() {
-        true => {
-            let mut look = Text::new("SELECT c.started_at, c.call_id FROM \"call\" AS c");
-            look.driven(account, filter, driver, part.after);
-            look.newest_first();
-            look.push(" LIMIT 1 OFFSET ?", [number(part.scanned_rows.saturating_sub(1))]);
-            Place::find_by_statement(look.statement(backend)).one(connection).await?
-        }
-        false => None,
+    let bound = match last_scanned(account, filter, part) {
+        Some(look) => Place::find_by_statement(look.statement(backend)).one(connection).await?,
+        None => None,
     };
-    let mut look = Text::new(&format!("SELECT {COLUMNS} FROM \"call\" AS c"));
-    look.driven(account, filter, driver, part.after);
-    look.append(rest);
-    if let Some(bound) = &bound {
-        let place = [bound.started_at.into(), bound.call_id.as_str().into()];
-        look.push(" AND (c.started_at, c.call_id) >= (?, ?)", place);
-    }
-    look.newest_first();
-    look.push(" LIMIT ? OFFSET ?", [number(part.limit.saturating_add(1)), number(part.skip)]);
+    let look = page(account, filter, part, bound.as_ref());
     let rows = call::Entity::find().from_raw_sql(look.statement(backend)).all(connection).await?;
     let mut rows = rows.into_iter().map(Cdr::try_from).collect::<Result<Vec<_>, _>>()?;
     let limit = usize::try_from(part.limit).unwrap_or(usize::MAX);
@@ -175,6 +158,64 @@ pub async fn find(
     let is_short = rows.len() < limit;
     let scanned_until = next.as_ref().filter(|_| is_short).map(|next| next.at);
     Ok(Found { rows, next, scanned_until })
+}
+
+/// The place of the last row that may be looked at; nothing where an index answers every condition.
+fn last_scanned(account: &AccountId, filter: &CdrFilter, part: &Part<'_>) -> Option<Text> {
+    let driver = filter.driver();
+    let mut rest = Text::default();
+    rest.rest(filter, driver);
+    if !rest.is_scanned() {
+        return None;
+    }
+    let mut look = Text::new("SELECT c.started_at, c.call_id FROM \"call\" AS c");
+    look.driven(account, filter, driver, part.after);
+    look.newest_first();
+    look.push(" LIMIT 1 OFFSET ?", [number(part.scanned_rows.saturating_sub(1))]);
+    Some(look)
+}
+
+/// One row more than are wanted, until that place.
+fn page(account: &AccountId, filter: &CdrFilter, part: &Part<'_>, bound: Option<&Place>) -> Text {
+    let driver = filter.driver();
+    let mut look = Text::new(&format!("SELECT {COLUMNS} FROM \"call\" AS c"));
+    look.driven(account, filter, driver, part.after);
+    look.rest(filter, driver);
+    if let Some(bound) = bound {
+        let place = [bound.started_at.into(), bound.call_id.as_str().into()];
+        look.push(" AND (c.started_at, c.call_id) >= (?, ?)", place);
+    }
+    look.newest_first();
+    look.push(" LIMIT ? OFFSET ?", [number(part.limit.saturating_add(1)), number(part.skip)]);
+    look
+}
+
+/// How the database answers a part of the results, in its own words: for tests, and for whoever
+/// wonders at a slow page.
+///
+/// # Errors
+/// Those of a read.
+pub async fn plan(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    filter: &CdrFilter,
+    part: &Part<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let backend = connection.get_database_backend();
+    let (explain, column) = match backend {
+        DbBackend::Postgres => ("EXPLAIN", "QUERY PLAN"),
+        _ => ("EXPLAIN QUERY PLAN", "detail"),
+    };
+    let mut lines = Vec::new();
+    for look in [last_scanned(account, filter, part), Some(page(account, filter, part, None))] {
+        let Some(look) = look else { continue };
+        let mut statement = look.statement(backend);
+        statement.sql = format!("{explain} {}", statement.sql);
+        for row in connection.query_all_raw(statement).await? {
+            lines.push(row.try_get("", column)?);
+        }
+    }
+    Ok(lines)
 }
 
 /// What a result shows: not the measurements, which would have to be read as JSON.

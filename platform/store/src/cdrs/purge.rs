@@ -5,7 +5,7 @@ use sea_orm::{
 use yunling_domain::{AccountId, ConversationId, Micros, RequestId};
 
 use crate::{
-    Cursor, StoreError, backend,
+    Cursor, StoreError, backend, compare,
     deliveries::DeliveryState,
     entity::{call, click, conversation, delivery, talk},
     requests::RequestState,
@@ -81,7 +81,7 @@ pub async fn purge(
     let conversations = || old.iter().map(|old| old.conversation.as_str());
     let calls = call::Entity::delete_many()
         .filter(call::Column::ConversationId.is_in(conversations()))
-        .filter(call::Column::Account.eq(account))
+        .filter(compare::besides(call::Column::Account, account))
         .exec(tx)
         .await?;
     conversation::Entity::delete_many()
@@ -101,7 +101,7 @@ pub async fn purge(
         .await?;
     delivery::Entity::delete_many()
         .filter(delivery::Column::ConversationId.is_in(conversations()))
-        .filter(delivery::Column::Account.eq(account))
+        .filter(compare::besides(delivery::Column::Account, account))
         .filter(delivery::Column::State.ne(DeliveryState::Pending as i16))
         .exec(tx)
         .await?;

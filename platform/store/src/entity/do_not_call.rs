@@ -1,4 +1,4 @@
-//! Numbers that an account's campaigns do not call.
+//! Numbers that an account does not call unless their owners ask for it.
 use sea_orm::entity::prelude::*;
 
 /// One row of `do_not_call`.

@@ -12,7 +12,7 @@ use yunling_store::{
 };
 
 use crate::{
-    database::{TestDatabase, write},
+    database::{TestDatabase, execute, write},
     rows::{NOON, account},
 };
 
@@ -64,7 +64,7 @@ async fn one_is_taken_at_a_time_of_each_account_the_longest_due_first() {
     let now = NOON.plus_ms(1_000);
     let until = now.plus_ms(60_000);
     let (one, two, three) =
-        (holder("10000", "x", until), holder("10000", "y", until), holder("10001", "z", until));
+        (holder("10000", "x", until), holder("10001", "y", until), holder("10002", "z", until));
     assert_eq!(id_of(take(store, &one, now).await), Some("2".to_owned()));
     assert_eq!(id_of(take(store, &two, now).await), Some("3".to_owned()), "not one of a's");
     assert_eq!(take(store, &three, now).await, None, "4 is not due");
@@ -75,7 +75,7 @@ async fn one_is_taken_at_a_time_of_each_account_the_longest_due_first() {
 }
 
 #[tokio::test]
-async fn whoever_is_silent_for_too_long_loses_it() {
+async fn whoever_is_dead_loses_it() {
     let database = TestDatabase::fresh().await;
     let store = &database.store;
     ordered(store, &[("a", "1", 0)]).await;
@@ -89,17 +89,38 @@ async fn whoever_is_silent_for_too_long_loses_it() {
         checkpoint: Some(json!({ "at": [1, "号"] })),
     };
     assert!(keep(store, "1", &first, progress.clone()).await);
-    // The same node goes on from the checkpoint; another begins anew, for the file is not there.
-    let again = holder("10000", "x2", until.plus_ms(60_000));
-    assert_eq!(take(store, &again, until.plus_ms(-1)).await, None);
-    let taken = take(store, &again, until).await.unwrap();
+    // A process that was killed and started again goes on from the checkpoint at once.
+    let again = holder("10000", "x2", until);
+    let taken = take(store, &again, NOON.plus_ms(1)).await.unwrap();
     assert_eq!(taken.progress, progress);
     assert!(!keep(store, "1", &first, Progress::default()).await, "it is not the first's any more");
+    // Another node leaves it alone while it is held, and while the node lives on whose disk it is.
     let other = holder("10001", "y", until.plus_ms(200_000));
-    let taken = take(store, &other, until.plus_ms(60_000)).await.unwrap();
+    assert_eq!(take(store, &other, until.plus_ms(-1)).await, None);
+    let lives = format!("INSERT INTO node_lease VALUES ('10000', 'h', {})", until.plus_ms(5).0);
+    execute(store, &lives).await.unwrap();
+    assert_eq!(take(store, &other, until.plus_ms(4)).await, None);
+    let taken = take(store, &other, until.plus_ms(5)).await.unwrap();
+    // It begins anew, for the file is not there.
     assert_eq!((taken.progress.records, taken.progress.octets), (0, 0));
     assert_eq!(taken.progress.checkpoint, None);
     assert_eq!(taken.node.as_deref(), Some("10001"));
+}
+
+#[tokio::test]
+async fn a_push_is_gone_on_with_by_any_node() {
+    let database = TestDatabase::fresh().await;
+    let store = &database.store;
+    let new = NewExport { format: ExportFormat::Push, ..order("a", "1", 0) };
+    write!(store, |tx| exports::insert(tx, &new)).unwrap();
+    execute(store, "INSERT INTO node_lease VALUES ('10000', 'h', 9000000000000000)").await.unwrap();
+    let until = NOON.plus_ms(60_000);
+    let (first, other) = (holder("10000", "x", until), holder("10001", "y", until));
+    take(store, &first, NOON).await.unwrap();
+    let progress = Progress { checkpoint: Some(json!({ "callbacks": 3 })), ..Progress::default() };
+    assert!(keep(store, "1", &first, progress.clone()).await);
+    assert_eq!(take(store, &other, NOON).await, None);
+    assert_eq!(take(store, &other, until).await.unwrap().progress, progress);
 }
 
 #[tokio::test]

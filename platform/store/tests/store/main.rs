@@ -5,6 +5,7 @@
 mod attempts;
 mod batches;
 mod campaigns;
+mod cdr_plans;
 mod cdrs;
 mod claiming;
 mod configuration;
