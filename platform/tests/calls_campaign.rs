@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::json;
+use support::PATIENCE;
 use support::api::notice_body;
 use support::batch::{self, by_number};
 use support::campaign::{always, change, lines, start, wait_until};
 use support::phones::{assert_nobody_was_called_twice, phones};
 use support::tenant::ACCOUNT;
 use support::world::{Plan, World};
-use support::PATIENCE;
 
 /// Manners of the fake network's handsets, and what a campaign counts each as.
 const MANNERS: [(&str, &str); 5] = [
@@ -44,8 +44,10 @@ async fn every_number_is_called_and_counted() {
         (0..NUMBERS).map(|index| number(index, MANNERS[index % MANNERS.len()].0)).collect();
     let over = json!({ "finishedUrl": world.customer.url("/over") });
     let id = start(&world.api, &numbers, &over).await;
-    let done =
-        wait_until(&world.api, &id, "finished", PATIENCE, |progress| progress["state"] == "finished").await;
+    let done = wait_until(&world.api, &id, "finished", PATIENCE, |progress| {
+        progress["state"] == "finished"
+    })
+    .await;
     for (_, name) in MANNERS {
         assert_eq!(done["counts"][name], NUMBERS / MANNERS.len(), "{name}: {done}");
     }
@@ -78,7 +80,8 @@ async fn a_pause_and_the_do_not_call_list_hold_for_what_waits_for_a_line() {
     let id = start(api, &numbers, &json!({})).await;
     wait_until(api, &id, "begun", PATIENCE, |progress| progress["calls"].as_u64() >= Some(2)).await;
     change(api, &id, "pause").await;
-    let held = wait_until(api, &id, "at rest", PATIENCE, |progress| progress["counts"]["out"] == 0).await;
+    let held =
+        wait_until(api, &id, "at rest", PATIENCE, |progress| progress["counts"]["out"] == 0).await;
     assert!(held["counts"]["waiting"].as_u64() > Some(0), "{held}");
     let called = phones(&world.carrier().events()).len();
     assert_eq!(held["calls"], called, "what was not dialled is no call: {held}");
@@ -88,7 +91,9 @@ async fn a_pause_and_the_do_not_call_list_hold_for_what_waits_for_a_line() {
     let listed = api.send(Method::POST, "/api/v1/do-not-call", Some(&body)).await;
     assert_eq!(listed.body["added"], true, "{listed:?}");
     change(api, &id, "resume").await;
-    let done = wait_until(api, &id, "finished", PATIENCE, |progress| progress["state"] == "finished").await;
+    let done =
+        wait_until(api, &id, "finished", PATIENCE, |progress| progress["state"] == "finished")
+            .await;
     assert_eq!(
         (&done["counts"]["answered"], &done["counts"]["refused"]),
         (&json!(23), &json!(1)),
@@ -119,15 +124,12 @@ async fn whoever_is_on_the_list_is_reached_by_no_notice_and_no_batch() {
     let id = batch::send(api, &to, &json!({})).await;
     world
         .carrier()
-        .wait_until("the first call", PATIENCE, |events| {
-            (!phones(events).is_empty()).then_some(())
-        })
+        .wait_until("the first call", PATIENCE, |events| (!phones(events).is_empty()).then_some(()))
         .await;
     list(&later).await;
-    let done = batch::wait_until(api, &id, "finished", PATIENCE, |batch| {
-        batch["state"] == "finished"
-    })
-    .await;
+    let done =
+        batch::wait_until(api, &id, "finished", PATIENCE, |batch| batch["state"] == "finished")
+            .await;
     assert_eq!(done["counts"]["refused"], 2, "{done}");
     let called: BTreeSet<String> =
         phones(&world.carrier().events()).into_iter().map(|phone| phone.to).collect();

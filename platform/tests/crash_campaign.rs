@@ -44,11 +44,10 @@ async fn kills_in_the_middle_of_a_campaign_lose_no_number_and_call_nobody_twice(
         assert!(seen < to.len(), "the campaign was over before kill {kill}: nothing is proven");
         world.node.restart().await;
     }
-    let done =
-        campaign::wait_until(&world.api, &id, "finished", 10 * PATIENCE, |progress| {
-            progress["state"] == "finished"
-        })
-        .await;
+    let done = campaign::wait_until(&world.api, &id, "finished", 10 * PATIENCE, |progress| {
+        progress["state"] == "finished"
+    })
+    .await;
     assert_eq!((&done["counts"]["refused"], &done["counts"]["cancelled"]), (&json!(0), &json!(0)));
     world
         .customer

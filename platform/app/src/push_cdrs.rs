@@ -86,10 +86,7 @@ pub async fn these(
 fn sent_as(row: &Cdr) -> String {
     match row.kind {
         RequestKind::Click => format!("msg_{}", row.conversation_id),
-        RequestKind::Notice
-        | RequestKind::Captcha
-        | RequestKind::Batch
-        | RequestKind::Campaign => {
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Batch | RequestKind::Campaign => {
             format!("msg_{}", row.call_id)
         }
     }

@@ -118,11 +118,8 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
-        let campaigning = tokio::spawn(feeder::run_campaigns(
-            app.clone(),
-            Arc::clone(&halted),
-            draining.clone(),
-        ));
+        let campaigning =
+            tokio::spawn(feeder::run_campaigns(app.clone(), Arc::clone(&halted), draining.clone()));
         let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
         Self {
             draining,

@@ -28,7 +28,12 @@ impl Job for CallRecords {
         // After their calls' records.
         let campaigns = campaigns::expire::run(desk.app()).await?;
         if calls > 0 || files > 0 || campaigns > 0 {
-            tracing::info!(calls, files, campaigns, "call records, exports and campaigns were deleted");
+            tracing::info!(
+                calls,
+                files,
+                campaigns,
+                "call records, exports and campaigns were deleted"
+            );
         }
         Ok(())
     }

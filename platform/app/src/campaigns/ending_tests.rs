@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use yunling_domain::AccountId;
 use yunling_domain::campaign::{CallResult, Caps};
 use yunling_domain::error_code::{CALLEE_AT_LIMIT, DO_NOT_CALL};
+use yunling_store::PageRequest;
 use yunling_store::campaigns::CampaignState;
 use yunling_store::deliveries::{self, NewDelivery};
-use yunling_store::PageRequest;
 
 const PAGE: PageRequest = PageRequest { after: None, limit: 100 };
 
@@ -64,10 +64,8 @@ async fn that_a_campaign_is_over_is_told_once_where_it_is_asked_for() {
 #[tokio::test]
 async fn one_that_is_cancelled_while_it_runs_tells_so_when_its_calls_are_over() {
     let world = World::open().await;
-    let loud = Definition {
-        finished_url: Some("https://example.com/over".to_owned()),
-        ..definition()
-    };
+    let loud =
+        Definition { finished_url: Some("https://example.com/over".to_owned()), ..definition() };
     let id = started(&world, &loud, &list_of(300)).await;
     fed(&world).await;
     changed(&world, &id, Change::Cancel).await;

@@ -7,16 +7,17 @@ use crate::App;
 use std::collections::HashMap;
 use yunling_domain::batch::{self, Backlog};
 use yunling_domain::campaign::{
-    CALLED_RULE, CANCELLED_RULE, Caps, Decision, Facts, Line, NumberResult, PAUSED_RULE, PastCall, Rules, decide,
+    CALLED_RULE, CANCELLED_RULE, Caps, Decision, Facts, Line, NumberResult, PAUSED_RULE, PastCall,
+    Rules, decide,
 };
 use yunling_domain::{CallId, ConversationId, IdKind, Micros, Number, RequestId};
 use yunling_store::attempts::{self, AttemptLane, NewAttempt};
+use yunling_store::calls::dialled_to;
 use yunling_store::campaigns::platform_side::{
     Counts, NewCall, add_counts, close, count_shown, defer, due, has_due, hold, insert_calls,
     line_calls, lines, live, past_calls, queued, send_out,
 };
 use yunling_store::campaigns::{Campaign, CampaignState, DueNumber};
-use yunling_store::calls::dialled_to;
 use yunling_store::{BULK_ROWS, DatabaseTransaction, Lane, RequestKind, StoreError, do_not_call};
 
 /// What was found and done.

@@ -5,6 +5,8 @@ pub mod brief;
 pub mod change;
 pub mod create;
 mod definition;
+#[cfg(test)]
+mod ending_tests;
 pub mod expire;
 pub mod feed;
 pub mod get;
@@ -13,8 +15,6 @@ pub mod plan;
 mod recur;
 pub mod report;
 mod settle;
-#[cfg(test)]
-mod ending_tests;
 #[cfg(test)]
 mod tests;
 pub mod upload_list;

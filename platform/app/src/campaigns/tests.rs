@@ -356,7 +356,11 @@ async fn a_recurring_campaign_calls_its_list_each_time() {
 
     let daily = Definition { cron: Some("0 9 * * *".to_owned()), ..definition() };
     let id = started(&world, &daily, &list_of(700)).await;
-    assert_eq!(fed(&world).await, Fed { live: 1, queued: 0, halted: vec![] }, "it calls nobody itself");
+    assert_eq!(
+        fed(&world).await,
+        Fed { live: 1, queued: 0, halted: vec![] },
+        "it calls nobody itself"
+    );
     let page = yunling_store::PageRequest { after: None, limit: 10 };
     let runs = async |count: usize| {
         let reading = world.caller::<ReadCalls>();

@@ -117,8 +117,7 @@ async fn decide_and_store(
     let checked = check(application)?;
 
     let now = app.clock().now();
-    let callee =
-        callee_facts::gather(app, account, single.kind(), &checked.to.number, now).await?;
+    let callee = callee_facts::gather(app, account, single.kind(), &checked.to.number, now).await?;
     let to = (&checked.to.number, callee);
     let passed = ask_gate(app, application, to, checked.from.as_ref(), now)?;
     let taking = match envelope.idempotency {

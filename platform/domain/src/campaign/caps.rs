@@ -51,10 +51,7 @@ impl Caps {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let tighter = |one: Option<u32>, two: Option<u32>| one.into_iter().chain(two).min();
-        Self {
-            a_day: tighter(self.a_day, other.a_day),
-            a_week: tighter(self.a_week, other.a_week),
-        }
+        Self { a_day: tighter(self.a_day, other.a_day), a_week: tighter(self.a_week, other.a_week) }
     }
 
     /// Whether a callee of this zone has had the calls of the day or the week.

@@ -256,7 +256,8 @@ mod tests {
         assert_eq!(names(&properties["counts"]["properties"]), names(&sent["counts"]));
         let example = &content["examples"]["one"]["value"];
         assert!(names(example).is_subset(&names(&sent)));
-        let sum: u64 = example["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        let sum: u64 =
+            example["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
         assert_eq!(example["total"], sum, "its counts add up");
     }
 

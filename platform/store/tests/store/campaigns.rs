@@ -219,9 +219,8 @@ async fn a_number_is_asked_about_when_it_is_due_and_out_once() {
     sent_out(store, "1", &[1, 2]).await;
     assert!(!write!(store, |tx| send_out(tx, &id("1"), 1)).unwrap(), "it is out");
     let refused = NumberResult::Refused;
-    let closing = async |n| {
-        write!(store, |tx| close(tx, &id("1"), n, refused, "do_not_call")).unwrap()
-    };
+    let closing =
+        async |n| write!(store, |tx| close(tx, &id("1"), n, refused, "do_not_call")).unwrap();
     assert!(closing(3).await && !closing(3).await && !closing(1).await);
     assert_eq!(asked(9).await, [] as [u32; 0]);
     assert!(!has_due(store.reader(), &id("1"), NOON).await.unwrap());
@@ -250,9 +249,7 @@ async fn a_number_is_asked_about_when_it_is_due_and_out_once() {
     assert_eq!(briefing(store.reader(), &CallId::new("CAx")).await.unwrap(), None);
 
     // What callees and caller IDs have seen, of this account alone.
-    for (tenant, since, count) in
-        [("a", NOON, 1), ("a", NOON.plus_ms(1), 0), ("b", NOON, 0)]
-    {
+    for (tenant, since, count) in [("a", NOON, 1), ("a", NOON.plus_ms(1), 0), ("b", NOON, 0)] {
         let numbers = ["+8613800000001"];
         let past = past_calls(store.reader(), &account(tenant), &numbers, since).await.unwrap();
         assert_eq!(past.values().map(Vec::len).sum::<usize>(), count, "{tenant}");
