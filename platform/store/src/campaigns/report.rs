@@ -44,6 +44,12 @@ fn narrow(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+/// The results of calls that were none, as an SQL list: their rows are there until they are taken.
+fn undialled() -> String {
+    let results = CallResult::ALL.into_iter().filter(|result| !result.was_dialled());
+    results.map(|result| (result as i16).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// The hours in which the account's campaign called somebody, oldest first.
 ///
 /// # Errors
@@ -53,12 +59,13 @@ pub async fn hours(
     account: &AccountId,
     id: &RequestId,
 ) -> Result<Vec<Hour>, StoreError> {
-    let confirmed = CallResult::Confirmed as i16;
+    let (confirmed, undialled) = (CallResult::Confirmed as i16, undialled());
     let sql = format!(
         "SELECT at / {HOUR_MICROS} AS hour, COUNT(*) AS calls, COUNT(answered_at) AS answered, \
          COUNT(CASE WHEN result = {confirmed} THEN 1 END) AS confirmed, \
          CAST(SUM(talk_s) AS BIGINT) AS talk_s FROM campaign_call \
-         WHERE request_id = ? AND account = ? AND state > 0 GROUP BY at / {HOUR_MICROS} \
+         WHERE request_id = ? AND account = ? AND state > 0 AND result NOT IN ({undialled}) \
+         GROUP BY at / {HOUR_MICROS} \
          ORDER BY at / {HOUR_MICROS}"
     );
     let values = vec![id.as_str().into(), account.as_str().into()];
@@ -83,7 +90,7 @@ struct OutcomeRow {
     calls: i64,
 }
 
-/// The calls of the account's campaign that are over, by what they came to.
+/// The calls of the account's campaign that were dialled and are over, by what they came to.
 ///
 /// # Errors
 /// Those of a read.
@@ -92,10 +99,13 @@ pub async fn outcomes(
     account: &AccountId,
     id: &RequestId,
 ) -> Result<Outcomes, StoreError> {
-    let sql = "SELECT result, COUNT(*) AS calls FROM campaign_call \
-               WHERE request_id = ? AND account = ? AND state > 0 GROUP BY result";
+    let sql = format!(
+        "SELECT result, COUNT(*) AS calls FROM campaign_call WHERE request_id = ? \
+         AND account = ? AND state > 0 AND result NOT IN ({}) GROUP BY result",
+        undialled()
+    );
     let values = vec![id.as_str().into(), account.as_str().into()];
-    let statement = backend::statement(connection.get_database_backend(), sql, values);
+    let statement = backend::statement(connection.get_database_backend(), &sql, values);
     let mut outcomes = Outcomes::default();
     for row in OutcomeRow::find_by_statement(statement).all(connection).await? {
         if let Some(result) = row.result.and_then(CallResult::from_stored) {
