@@ -72,6 +72,7 @@ mod key_check;
 mod number_privacy;
 mod queue_room;
 mod refusal;
+mod store_call;
 
 pub use app::{App, AssembleError, Parts};
 pub use directory::Directory;

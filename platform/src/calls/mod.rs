@@ -61,6 +61,7 @@ pub(crate) struct Calls {
     dispatcher: tokio::task::JoinHandle<()>,
     recovery: tokio::task::JoinHandle<()>,
     keeper: tokio::task::JoinHandle<()>,
+    obeying: tokio::task::JoinHandle<()>,
     feeding: tokio::task::JoinHandle<()>,
     keeping: sip_trace::Keeping,
 }
@@ -108,6 +109,8 @@ impl Calls {
             running.clone(),
         );
         let (stock_taken, ready) = tokio::sync::oneshot::channel();
+        let obeyed = Arc::clone(&shell);
+        let obeying = tokio::spawn(async move { talk::obey(&obeyed).await });
         let recovery = tokio::spawn(recover(shell, stock_taken));
         let drained = draining.clone();
         let dispatcher = tokio::spawn(async move {
@@ -118,7 +121,7 @@ impl Calls {
             }
         });
         let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
-        Self { draining, closing, running, dispatcher, recovery, keeper, feeding, keeping }
+        Self { draining, closing, running, dispatcher, recovery, keeper, obeying, feeding, keeping }
     }
 
     /// How many calls are under way.
@@ -141,6 +144,7 @@ impl Calls {
         }
         self.recovery.abort();
         self.keeper.abort();
+        self.obeying.abort();
         self.keeping.stop(LAST_TRACES).await;
     }
 }
