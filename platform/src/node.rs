@@ -42,6 +42,9 @@ const NODE_RENEW: Duration = Duration::from_secs(1);
 const CONFIG_LOOK: Duration = Duration::from_secs(1);
 /// How often figures that nobody fetched are folded together.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// How long a callee's answer waits to be stored before it is acknowledged all the same: a busy
+/// database must not hold up a conversation, and the callee repeats its answer after 500 ms.
+const ACKNOWLEDGE: Duration = Duration::from_millis(200);
 /// Commands that may wait for the engine.
 const COMMAND_QUEUE: usize = 8_192;
 
@@ -332,7 +335,7 @@ pub(crate) fn switch_config(settings: &Settings, id_key: [u8; 32]) -> anyhow::Re
         },
         user_agent: concat!("Yunling/", env!("CARGO_PKG_VERSION")).to_owned(),
         id_key,
-        timers: Timers::default(),
+        timers: Timers { acknowledge: ACKNOWLEDGE, ..Timers::default() },
         command_queue: COMMAND_QUEUE,
     })
 }

@@ -9,10 +9,11 @@ use yunling_store::clicks::Click;
 use yunling_store::{Lane, StoreError, attempts, talks};
 
 /// Ends it. The answer does not wait for the phones. One that nobody was dialled for yet is marked in
-/// its row, so that whichever node claims it, or has just claimed it, ends it undialled.
+/// its row, so that whichever node claims it, or has just claimed it, ends it undialled; one that
+/// runs on another node is marked for that one, which looks every second.
 ///
 /// # Errors
-/// `UNKNOWN_APPLICATION`, `NOT_FOUND`; `CONVERSATION_ELSEWHERE` where it runs on another node.
+/// `UNKNOWN_APPLICATION`, `NOT_FOUND`.
 pub async fn run(
     app: &App,
     caller: &Granted<Dial>,
@@ -32,14 +33,7 @@ pub async fn run(
     if talks::get(app.store().reader(), account, conversation).await?.is_some() {
         return Ok(());
     }
-    let is_in_time = mark(app, &click).await?;
-    if !is_in_time {
-        // Somebody has been dialled, or it has ended meanwhile.
-        if talks::get(app.store().reader(), account, conversation).await?.is_some() {
-            return Ok(());
-        }
-        find::is_steered_here(app, &click).await?;
-    }
+    mark(app, &click).await?;
     // Claimed here already, it ends without another look at its row.
     if let Some(talks) = app.talks() {
         talks.cancel(account, conversation);
@@ -48,14 +42,19 @@ pub async fn run(
     Ok(())
 }
 
-async fn mark(app: &App, click: &Click) -> Result<bool, StoreError> {
+async fn mark(app: &App, click: &Click) -> Result<(), StoreError> {
     let (account, now) = (click.account.clone(), app.clock().now());
     let (request, conversation) = (click.request.clone(), click.conversation.clone());
     app.store()
         .writer()
         .write(Lane::Live, move |tx| {
             Box::pin(async move {
-                attempts::mark_cancelled(tx, &account, &request, &conversation, now).await
+                let (account, request, conversation) = (&account, &request, &conversation);
+                if !attempts::mark_cancelled(tx, account, request, conversation, now).await? {
+                    // Somebody has been dialled.
+                    attempts::mark_to_end(tx, account, request, conversation, now).await?;
+                }
+                Ok(())
             })
         })
         .await

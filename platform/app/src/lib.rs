@@ -82,6 +82,7 @@ mod number_privacy;
 mod queue_room;
 mod refusal;
 mod signed_link;
+mod store_call;
 
 pub use app::{App, AssembleError, Parts};
 pub use directory::Directory;

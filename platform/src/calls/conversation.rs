@@ -217,7 +217,7 @@ impl Conversation {
                 tracing::debug!(codec = %media.codec, ptime_ms = media.ptime_ms, telephone_event = media.telephone_event, "media agreed");
                 self.stamps.answered_at = Some(at);
                 self.progress.0.lock().answered_at = Some(at);
-                self.facts.answered(at, dialog);
+                self.facts.answered(at, dialog, &self.line, &self.leg);
             }
             EventKind::Ended { figures, termination } => {
                 self.figures = *figures;

@@ -12,9 +12,10 @@ use yunling_domain::conversation::LegOutcome;
 use yunling_domain::{AccountId, Micros, NodeNumber};
 use yunling_store::attempts::{self, Attempt, Invite, NewAttempt};
 use yunling_store::{DatabaseTransaction, Lane, Store, StoreError};
-use yunling_switch_contract::DialogState;
+use yunling_switch_contract::{Command, DialogState, LegId};
 
 use super::LEASE_MS;
+use super::engine_line::EngineLine;
 
 /// How long to leave the database alone after it refused a fact.
 const RETRY: Duration = Duration::from_millis(200);
@@ -78,6 +79,11 @@ impl Facts {
         }
     }
 
+    /// Whether there is a row.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.row, Row::Stored(_))
+    }
+
     /// Commits that an INVITE is about to leave; after this the row is never dialled again.
     ///
     /// # Errors
@@ -131,13 +137,27 @@ impl Facts {
         });
     }
 
-    /// Notes the answer, and what a restarted node needs to end the call.
-    pub(super) fn answered(&mut self, at: Micros, dialog: &DialogState) {
+    /// Notes the answer, and what a restarted node needs to end the call; the engine acknowledges it
+    /// then.
+    pub(super) fn answered(
+        &mut self,
+        at: Micros,
+        dialog: &DialogState,
+        line: &EngineLine,
+        leg: &LegId,
+    ) {
         let dialog = serde_json::to_value(dialog).unwrap_or(Value::Null);
-        self.note(move |tx, account, id| {
-            let dialog = dialog.clone();
-            Box::pin(async move { attempts::mark_answered(tx, &account, id, at, dialog).await })
-        });
+        let (line, acknowledge) = (line.clone(), Command::Acknowledge { leg: leg.clone() });
+        self.note_and(
+            move |tx, account, id| {
+                let dialog = dialog.clone();
+                Box::pin(async move { attempts::mark_answered(tx, &account, id, at, dialog).await })
+            },
+            async move {
+                // Where the engine does not listen it acknowledges by itself a moment later.
+                let _ = line.command(acknowledge).await;
+            },
+        );
     }
 
     /// Notes that the leg has left a conversation which may go on, and what it came to.
@@ -165,6 +185,18 @@ impl Facts {
         + Send
         + 'static,
     ) {
+        self.note_and(mark, std::future::ready(()));
+    }
+
+    /// The same, and then does what waits for it.
+    fn note_and(
+        &mut self,
+        mark: impl for<'t> Fn(&'t DatabaseTransaction, AccountId, i64) -> Marking<'t>
+        + Clone
+        + Send
+        + 'static,
+        then: impl Future<Output = ()> + Send + 'static,
+    ) {
         // Nothing happens to a leg before its row is stored.
         let Row::Stored(id) = self.row else { return };
         let (store, account) = (self.store.clone(), self.account.clone());
@@ -177,7 +209,11 @@ impl Facts {
                     .await;
                 match written {
                     Err(error) if error.is_transient() => tokio::time::sleep(RETRY).await,
-                    other => return other,
+                    Ok(()) => {
+                        then.await;
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         });
@@ -197,6 +233,25 @@ impl Facts {
             report(written);
         }
     }
+}
+
+/// Commits a leg that was not dialled, and what it came to.
+///
+/// # Errors
+/// It was not committed: a crash before the end of its conversation forgets it.
+pub(super) async fn undialled(
+    store: &Store,
+    new: NewAttempt,
+    outcome: &LegOutcome,
+) -> Result<(), StoreError> {
+    let at = outcome.ended_at;
+    let left_as = serde_json::to_value(outcome).unwrap_or(Value::Null);
+    store
+        .writer()
+        .write(Lane::Live, move |tx| {
+            Box::pin(async move { attempts::insert_undialled(tx, &new, at, left_as).await })
+        })
+        .await
 }
 
 impl Drop for Facts {

@@ -61,6 +61,7 @@ pub(crate) struct Calls {
     dispatcher: tokio::task::JoinHandle<()>,
     recovery: tokio::task::JoinHandle<()>,
     keeper: tokio::task::JoinHandle<()>,
+    obeying: tokio::task::JoinHandle<()>,
     feeding: tokio::task::JoinHandle<()>,
     campaigning: tokio::task::JoinHandle<()>,
     keeping: sip_trace::Keeping,
@@ -109,6 +110,8 @@ impl Calls {
             running.clone(),
         );
         let (stock_taken, ready) = tokio::sync::oneshot::channel();
+        let obeyed = Arc::clone(&shell);
+        let obeying = tokio::spawn(async move { talk::obey(&obeyed).await });
         let recovery = tokio::spawn(recover(shell, stock_taken));
         let drained = draining.clone();
         let dispatcher = tokio::spawn(async move {
@@ -128,6 +131,7 @@ impl Calls {
             dispatcher,
             recovery,
             keeper,
+            obeying,
             feeding,
             campaigning,
             keeping,
@@ -155,6 +159,7 @@ impl Calls {
         }
         self.recovery.abort();
         self.keeper.abort();
+        self.obeying.abort();
         self.keeping.stop(LAST_TRACES).await;
     }
 }

@@ -237,6 +237,31 @@ pub async fn mark_deleted(
     Ok(changed.rows_affected == 1)
 }
 
+/// Notes that the file of a recording that lay on a node's disk is not there any more, and how that
+/// was found. Gives false, and changes nothing, where it was moved or deleted meanwhile.
+///
+/// # Errors
+/// Those of a write.
+pub async fn mark_missing(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    id: &RecordingId,
+    now: Micros,
+    found: &str,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(Column::State, Expr::value(RecordingState::Deleted.as_str()))
+        .col_expr(Column::DeletedAt, Expr::value(Some(now.0)))
+        .col_expr(Column::Failure, Expr::value(Some(found)))
+        .filter(Column::Id.eq(id.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::State.eq(RecordingState::Ready.as_str()))
+        .filter(Column::Place.eq(RecordingPlace::Disk.as_str()))
+        .exec(tx)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
 /// Notes where a recording's file lies now. Gives false, and changes nothing, where it is not to be
 /// had any more: then nobody asks for the file again.
 ///
@@ -360,6 +385,7 @@ pub mod platform_side {
         Micros, QueryFilter, QueryOrder, QuerySelect, Recording, RecordingId, RecordingPlace,
         RecordingState, StoreError, read_all,
     };
+    use sea_orm::Select;
     use sea_orm::sea_query::ExprTrait as _;
 
     /// The recording that a signed link names: the signature stands for the tenant.
@@ -391,20 +417,38 @@ pub mod platform_side {
         read_all(rows)
     }
 
-    /// Complete recordings that lie on a node's disk, the oldest first.
+    /// Complete recordings that lie on a node's disk, after the one that was seen last, the oldest
+    /// first.
     ///
     /// # Errors
     /// Those of a read.
     pub async fn on_disk(
         connection: &impl ConnectionTrait,
         node: &str,
+        seen: Option<(Micros, &RecordingId)>,
         limit: u64,
     ) -> Result<Vec<Recording>, StoreError> {
-        let rows = Entity::find()
+        let find = Entity::find()
             .filter(Column::State.eq(RecordingState::Ready.as_str()))
             .filter(Column::Place.eq(RecordingPlace::Disk.as_str()))
-            .filter(Column::Node.eq(node))
+            .filter(Column::Node.eq(node));
+        page(connection, find, seen, limit).await
+    }
+
+    async fn page(
+        connection: &impl ConnectionTrait,
+        mut find: Select<Entity>,
+        seen: Option<(Micros, &RecordingId)>,
+        limit: u64,
+    ) -> Result<Vec<Recording>, StoreError> {
+        if let Some((at, id)) = seen {
+            let later = Column::CreatedAt.gt(at.0);
+            let same = Column::CreatedAt.eq(at.0).and(Column::Id.gt(id.as_str()));
+            find = find.filter(later.or(same));
+        }
+        let rows = find
             .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id)
             .limit(limit)
             .all(connection)
             .await?;
@@ -431,17 +475,6 @@ pub mod platform_side {
                 .filter(Column::Account.eq(account.as_str()))
                 .filter(Column::Application.eq(application.as_str()));
         }
-        if let Some((at, id)) = seen {
-            let later = Column::CreatedAt.gt(at.0);
-            let same = Column::CreatedAt.eq(at.0).and(Column::Id.gt(id.as_str()));
-            find = find.filter(later.or(same));
-        }
-        let rows = find
-            .order_by_asc(Column::CreatedAt)
-            .order_by_asc(Column::Id)
-            .limit(limit)
-            .all(connection)
-            .await?;
-        read_all(rows)
+        page(connection, find, seen, limit).await
     }
 }

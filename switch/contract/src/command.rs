@@ -38,6 +38,13 @@ pub enum Command {
         /// The recording.
         recording: RecordingId,
     },
+    /// What a restarted process needs to end this leg's call is stored: its answer may be
+    /// acknowledged. An answer waits for this only so long as the engine's timers say, and a leg
+    /// that has nothing to acknowledge takes no notice.
+    Acknowledge {
+        /// The leg.
+        leg: LegId,
+    },
     /// Whether keys are awaited. RFC 4733 and INFO keys are always reported; the in-band detector
     /// costs CPU and runs only while keys are awaited and no telephone-event was negotiated.
     AwaitKeys {
@@ -75,6 +82,7 @@ impl Command {
             Self::StopPlay { leg, .. }
             | Self::Hear { leg, .. }
             | Self::StopRecording { leg, .. }
+            | Self::Acknowledge { leg }
             | Self::AwaitKeys { leg, .. }
             | Self::HangUp { leg, .. }
             | Self::Reap { leg, .. } => leg,

@@ -40,6 +40,7 @@ fn take(core: &Arc<Core>, command: Command) {
         Command::StopRecording { owner, leg: _, recording } => {
             core.media.stop_recording(owner, recording);
         }
+        Command::Acknowledge { leg } => hand_over(core, &leg, LegCommand::Acknowledge),
         Command::AwaitKeys { leg, on } => hand_over(core, &leg, LegCommand::AwaitKeys(on)),
         Command::HangUp { leg, why } => core.registry.hang_up(&leg, why),
         Command::Reap { leg, owner, orphan } => {

@@ -169,6 +169,7 @@ impl Leg {
                     call.on_hang_up(why, now, &mut out);
                 }
                 Wake::Letter(letter) => call.on_message(&letter.0, letter.1, now, &mut out),
+                Wake::Command(LegCommand::Acknowledge) => call.acknowledge(&mut out),
                 Wake::Command(command) => self.on_command(command),
                 Wake::Time => call.on_time(now, &mut out),
                 Wake::ConnectionLost => call.on_connection_lost(now, &mut out),
@@ -202,7 +203,7 @@ impl Leg {
                     media.await_keys(on);
                 }
             }
-            (LegCommand::StopPlay(_), None) => {}
+            (LegCommand::StopPlay(_), None) | (LegCommand::Acknowledge, _) => {}
         }
     }
 
@@ -242,12 +243,13 @@ impl Leg {
                     self.report.deliver(EventKind::Answered { dialog, media });
                 }
                 Output::Changed(agreement) => self.connect(agreement, Phase::Answered),
-                Output::Key(key) => {
-                    if let Some(media) = &self.media {
-                        media.press(key);
+                Output::Key(key) => match &self.media {
+                    // Which knows whether it has come in the media as well.
+                    Some(media) => media.press(key),
+                    None => {
+                        self.report.deliver(EventKind::Key { key, source: KeySource::Info });
                     }
-                    self.report.deliver(EventKind::Key { key, source: KeySource::Info });
-                }
+                },
                 Output::ForeignChallenge(source) => figures::foreign_challenge(source),
                 Output::StopMedia => self.close_media().await,
                 Output::Ended(termination) => {

@@ -37,6 +37,7 @@ pub(super) enum LegCommand {
     Hear(Vec<LegId>),
     StopPlay(PlayId),
     AwaitKeys(bool),
+    Acknowledge,
 }
 
 /// Asks a leg to hang up: never lost, however full its queue is. The first reason counts.

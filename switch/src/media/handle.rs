@@ -179,7 +179,8 @@ impl MediaLeg {
         self.ask(Command::AwaitKeys(self.key, on));
     }
 
-    /// The peer pressed a key by signalling: who hears the leg is to hear of it.
+    /// The peer pressed a key by signalling: the owner is told, and who hears the leg hears it, unless
+    /// it came in the media as well.
     pub(crate) fn press(&self, key: char) {
         self.ask(Command::Press(self.key, key));
     }

@@ -1,12 +1,14 @@
 //! What a leg takes from its peer: whose packets, which keys.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use yunling_switch_contract::{Codec, KeySource};
 
 use super::events::LegEvents;
 use super::goertzel::KeyDetector;
 use super::heard::{Heard, What};
+use super::key_pairs::{KeyPairs, Way};
 use super::latch::{Latch, Source};
 use super::meter::Meter;
 use super::reception::{Reception, Taken};
@@ -26,6 +28,9 @@ pub(super) struct Hearing {
     reception: Reception,
     foreign: u64,
     telephone_events: TelephoneEvents,
+    keys: KeyPairs,
+    /// Signalling has told of the telephone-event that is under way.
+    is_told: bool,
     /// Present while in-band keys are awaited.
     detector: Option<Box<KeyDetector>>,
     /// Audio came before the answer, and was told of.
@@ -48,6 +53,8 @@ impl Hearing {
             reception: Reception::default(),
             foreign: 0,
             telephone_events: TelephoneEvents::default(),
+            keys: KeyPairs::default(),
+            is_told: false,
             detector: None,
             early_audio_told: false,
         }
@@ -125,22 +132,41 @@ impl Hearing {
                 if let Some(detector) = &mut self.detector {
                     let linear = g711::linear(codec);
                     let samples = packet.payload.iter().map(|code| linear[usize::from(*code)]);
-                    detector.feed(samples, |key| events.key(key, KeySource::InBand));
+                    let keys = &mut self.keys;
+                    detector.feed(samples, |key| {
+                        if keys.is_news(Way::Media, key, Instant::now()) {
+                            events.key(key, KeySource::InBand);
+                        }
+                    });
                 }
             }
             Payload::Event => {
-                heard.keep(&packet, What::Event, datagram.arrived);
                 let (marker, timestamp) = (packet.marker, packet.timestamp);
-                let key = self.telephone_events.packet(marker, timestamp, packet.payload);
-                // Nobody has answered yet whose key it could be.
-                if let Some(key) = key.filter(|_| agreed.phase == Phase::Answered) {
-                    events.key(key, KeySource::TelephoneEvent);
+                let now = Instant::now();
+                match self.telephone_events.packet(marker, timestamp, packet.payload) {
+                    Some(key) if agreed.phase == Phase::Answered => {
+                        self.is_told = !self.keys.is_news(Way::Media, key, now);
+                        if !self.is_told {
+                            events.key(key, KeySource::TelephoneEvent);
+                        }
+                    }
+                    // Nobody has answered yet whose key it could be.
+                    Some(_) => self.is_told = false,
+                    None => self.keys.is_held(now),
+                }
+                if !self.is_told {
+                    heard.keep(&packet, What::Event, datagram.arrived);
                 }
             }
             Payload::Silent | Payload::Unknown => {
                 heard.keep(&packet, What::Other, datagram.arrived);
             }
         }
+    }
+
+    /// A key came by signalling. Gives whether it is news.
+    pub(super) fn signalled(&mut self, key: char) -> bool {
+        self.keys.is_news(Way::Signalling, key, Instant::now())
     }
 
     /// What was received, for reports and figures.

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yunling_switch_contract::{Codec, LegId, PlayEnd, PlayId, PlayItem, PlayMode};
+use yunling_switch_contract::{Codec, KeySource, LegId, PlayEnd, PlayId, PlayItem, PlayMode};
 
 use super::events::LegEvents;
 use super::flow::Flow;
@@ -212,8 +212,12 @@ impl Leg {
         self.set_detector();
     }
 
-    /// The peer pressed a key by signalling.
+    /// The peer pressed a key by signalling, which counts unless it came in the media as well.
     pub(super) fn press(&mut self, key: char) {
+        if self.flow.as_mut().is_some_and(|flow| !flow.hearing.signalled(key)) {
+            return;
+        }
+        self.events.key(key, KeySource::Info);
         let made = || Box::new(Pressed::new(u32::from_be_bytes(random::bytes())));
         self.pressed.get_or_insert_with(made).press(key);
     }

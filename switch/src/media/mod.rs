@@ -23,6 +23,7 @@
 //! - Where telephone-event was negotiated, keys come by it alone. A peer that negotiates it and
 //!   presses in-band all the same is not heard: most gateways that strip tones leave their first
 //!   milliseconds in, and a key that counts twice is worse than one pressed again.
+//! - A key that comes by INFO as well counts once (`key_pairs`), for who hears the leg, too.
 //! - A shard that falls behind by less than 200 ms sends what it owes at once; beyond that it moves
 //!   its schedule: no sample of a play is lost, and RTP timestamps jump by the time that passed.
 //! - Early media is heard from the first description on; until the answer its peer is sent a packet of
@@ -46,6 +47,7 @@ mod handle;
 mod heard;
 mod hearing;
 mod homes;
+mod key_pairs;
 mod key_tone;
 mod latch;
 mod leg;

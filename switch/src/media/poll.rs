@@ -244,19 +244,40 @@ mod tests {
         (Poll::new(Arc::clone(&wake)).unwrap(), wake)
     }
 
+    /// Longer than any of these sleeps, on a busy machine too.
+    const FAR: Duration = Duration::from_secs(3_600);
+
     #[test]
     fn it_sleeps_until_it_is_time() {
-        let (mut poll, _wake) = poll();
-        // The second time is sooner than the first, the third is over.
-        for ms in [30, 10, 0] {
-            let until = Instant::now() + Duration::from_millis(ms);
-            poll.sleep(Some(until));
-            assert!(Instant::now() >= until, "{ms}");
-            let until = Instant::now() + Duration::from_millis(ms);
-            while Instant::now() < until {
-                let count = poll.sleep_for_packets(until);
-                assert!((0..count).all(|index| poll.socket(index).is_none()));
+        let (mut poll, wake) = poll();
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // The second time is sooner than the first, the third is over.
+            for ms in [30, 10, 0] {
+                let until = Instant::now() + Duration::from_millis(ms);
+                poll.sleep(Some(until));
+                done.send(("any", ms, Instant::now() >= until, 1)).unwrap();
             }
+            for ms in [30, 10, 0] {
+                // A command ends a sleep whose time is far; the next one's is not.
+                wake.write(1).unwrap();
+                poll.sleep(Some(Instant::now() + FAR));
+                let until = Instant::now() + Duration::from_millis(ms);
+                let mut sleeps = 0;
+                while sleeps == 0 || Instant::now() < until {
+                    let count = poll.sleep_for_packets(until);
+                    assert!((0..count).all(|index| poll.socket(index).is_none()));
+                    sleeps += 1;
+                }
+                done.send(("for packets", ms, Instant::now() >= until, sleeps)).unwrap();
+            }
+        });
+        for _ in 0..6 {
+            // Who sleeps for ever is not waited for.
+            let slept = is_done.recv_timeout(Duration::from_secs(30));
+            let (how, ms, is_time, sleeps) = slept.expect("it wakes when it is time");
+            assert!(is_time, "{how}, {ms} ms: too soon");
+            assert!(sleeps <= 2, "{how}, {ms} ms: {sleeps} sleeps in place of one");
         }
     }
 
@@ -266,7 +287,7 @@ mod tests {
         wake.write(1).unwrap();
         poll.sleep(None);
         wake.write(1).unwrap();
-        let far = Instant::now() + Duration::from_secs(3_600);
+        let far = Instant::now() + FAR;
         let count = poll.sleep_for_packets(far);
         assert_eq!((count, poll.socket(0)), (1, None));
         assert_eq!(poll.look(), 0);

@@ -229,10 +229,10 @@ mod tests {
         let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         for socket in [&here.rtp, &here.rtcp] {
             let to = socket.local_addr().unwrap();
-            let say = |what: u8| peer.send_to(&[what; 40], to).unwrap();
-            (0..20).for_each(|what| drop(say(what)));
+            let say = |what: u8| assert_eq!(peer.send_to(&[what; 40], to).unwrap(), 40);
+            (0..20).for_each(say);
             let between = wall_clock::since_epoch();
-            (20..23).for_each(|what| drop(say(what)));
+            (20..23).for_each(say);
             here.drain(between);
             let got = read(&mut Inbox::new(), socket, 3);
             assert!(got.iter().map(|(bytes, ..)| bytes[0]).eq(20..23));

@@ -14,6 +14,10 @@ pub struct Timers {
     pub farewell: Duration,
     /// How long a TCP connection may take to be made: 4 s.
     pub connect: Duration,
+    /// How long an answer's ACK may wait for the platform's word that the answer is stored; zero: it
+    /// does not wait. Who is killed in between finds the peer repeating its 2xx after the restart,
+    /// and can end the call. The platform's own choice is below T1, when a peer repeats it first.
+    pub acknowledge: Duration,
     /// How long an orphan's peer may take to reply after a restart: 5 s.
     pub reap: Duration,
     /// What a second lasts where a header counts in seconds (Session-Expires, Retry-After), and in
@@ -36,6 +40,7 @@ impl Default for Timers {
             t2: Duration::from_secs(4),
             farewell: Duration::from_secs(4),
             connect: Duration::from_secs(4),
+            acknowledge: Duration::ZERO,
             reap: Duration::from_secs(5),
             second: Duration::from_secs(1),
         }

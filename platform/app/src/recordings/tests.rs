@@ -218,6 +218,58 @@ async fn a_recording_is_heard_from_the_disk_and_then_from_the_object_store() {
     assert_eq!(refusal.code, RANGE_NOT_SATISFIABLE);
 }
 
+/// More than are read at a time, of which some cannot be moved.
+#[tokio::test]
+async fn all_that_is_left_is_moved_and_a_file_that_was_removed_is_told_of_once() {
+    let world = World::open().await;
+    let mut left = Vec::new();
+    for number in 0..203 {
+        left.push(published(&world, &format!("CV{number}")).await);
+    }
+    let bucket = Arc::new(Bucket::default());
+    world.app.keep_recordings_in(bucket.clone());
+    let path =
+        |recording: &Recording| world.app.settings().recordings.folder().join(&recording.begun.key);
+    let removed = &left[7];
+    std::fs::remove_file(path(removed)).unwrap();
+    assert_eq!(move_leftovers(&world.app).await.unwrap(), 202);
+    assert_eq!(bucket.files.lock().len(), 202);
+    let reader = world.app.store().reader();
+    let now = rows::get(reader, &account(), &removed.begun.id).await.unwrap().unwrap();
+    assert_eq!(
+        (now.state, now.failure.as_deref()),
+        (RecordingState::Deleted, Some("its file was removed"))
+    );
+    assert_eq!(now.deleted_at, Some(world.app.clock().now()));
+    assert_eq!(open(&world.app, &now, None).await.unwrap_err().code, RECORDING_DELETED);
+    let node = world.app.settings().node.0.to_string();
+    let on_disk = rows::platform_side::on_disk(reader, &node, None, 10);
+    assert_eq!(on_disk.await.unwrap(), [], "nothing is tried again");
+    // Whoever has looked before the move: it is there, and stays so.
+    assert!(!move_out(&world.app, &left[0]).await.unwrap());
+    let moved = rows::get(reader, &account(), &left[0].begun.id).await.unwrap().unwrap();
+    assert_eq!((moved.state, moved.place), (RecordingState::Ready, RecordingPlace::Objects));
+}
+
+/// A disk that is not mounted comes back.
+#[tokio::test]
+async fn recordings_whose_folder_is_gone_are_not_given_up() {
+    let world = World::open().await;
+    let day = world.app.settings().recordings.folder().join("10000/20261124");
+    let away = day.with_extension("away");
+    for number in 0..5 {
+        published(&world, &format!("CV{number}")).await;
+    }
+    std::fs::rename(&day, &away).unwrap();
+    world.clock.advance_ms(DAY_MS);
+    let of_today = published(&world, "CV5").await;
+    world.app.keep_recordings_in(Arc::new(Bucket::default()));
+    assert_eq!(move_leftovers(&world.app).await.unwrap(), 1, "those behind them are moved");
+    assert_eq!(heard(&world, &of_today, None).await.len(), 100);
+    std::fs::rename(&away, &day).unwrap();
+    assert_eq!(move_leftovers(&world.app).await.unwrap(), 5);
+}
+
 #[tokio::test]
 async fn what_a_crash_left_is_settled() {
     let world = World::open().await;

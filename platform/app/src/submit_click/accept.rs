@@ -1,19 +1,16 @@
-//! Taking what was accepted: the caller's line first, then request, click, attempt and the key's
-//! answer in one transaction. The line is given back where nothing was stored.
+//! Taking what was accepted: the caller's line first, then the rows. The line is given back where
+//! nothing was stored.
 
 use super::validate::Checked;
 use super::{Accepted, Envelope, ROUTE, gate};
 use crate::click::{ClickSpec, Side};
 use crate::directory::{Account, Application};
-use crate::idempotency;
-use crate::{App, Refusal};
+use crate::{App, Refusal, store_call};
 use yunling_domain::{CallId, ConversationId, IdKind, Micros, RequestId};
+use yunling_store::RequestKind;
 use yunling_store::attempts::{AttemptLane, NewAttempt};
-use yunling_store::clicks::{self, Click};
-use yunling_store::idempotency::{Known, keep};
+use yunling_store::clicks::Click;
 use yunling_store::requests::NewRequest;
-use yunling_store::trace_contexts::platform_side::note;
-use yunling_store::{Lane, RequestKind, StoreError, attempts, requests};
 
 /// A click that is not dialled within this time is not dialled at all: whoever clicked has gone.
 const WAITS_MS: i64 = 10_000;
@@ -23,13 +20,6 @@ pub(super) struct Passed {
     pub(super) caller: Side,
     pub(super) callee: Side,
     pub(super) rule: &'static str,
-}
-
-/// What the transaction came to.
-enum Stored {
-    Accepted,
-    /// The key was taken by another request in the meantime.
-    Known(Known),
 }
 
 /// Gives the caller's line back unless the click was stored.
@@ -131,36 +121,19 @@ pub(super) async fn store(
         api_version: envelope.api_version,
         created_at: now,
     };
-    let traceparent = envelope.traceparent;
-    let answer = envelope.idempotency.map(|given| given.answered_by(&account.id, ROUTE, &accepted));
-    let stored = app
-        .store()
-        .writer()
-        .write(Lane::Live, move |tx| {
-            Box::pin(async move {
-                let known = keep(tx, answer.as_ref(), now).await?;
-                if known != Known::New {
-                    return Ok(Stored::Known(known));
-                }
-                requests::insert(tx, &request).await?;
-                clicks::insert(tx, &click).await?;
-                attempts::insert(tx, &[attempt]).await?;
-                if let Some(traceparent) = &traceparent {
-                    note(tx, request.id.as_str(), traceparent, now).await?;
-                }
-                Ok::<_, StoreError>(Stored::Accepted)
-            })
-        })
-        .await?;
-    match stored {
-        Stored::Accepted => {
+    let stored = store_call::Stored {
+        request,
+        attempt,
+        click: Some(click),
+        traceparent: envelope.traceparent,
+        answer: envelope.idempotency.map(|given| given.answered_by(&account.id, ROUTE, &accepted)),
+    };
+    match store_call::run::<Accepted>(app, stored).await? {
+        None => {
             line.is_taken_over = true;
             drop(line);
             Ok(accepted)
         }
-        Stored::Known(known) => {
-            let earlier: Accepted = idempotency::answer_of_another(known)?;
-            Ok(Accepted { replayed: true, ..earlier })
-        }
+        Some(earlier) => Ok(Accepted { replayed: true, ..earlier }),
     }
 }

@@ -1,23 +1,12 @@
-//! Storing what was accepted: request, attempt and the key's answer, in one transaction.
+//! The rows of what was accepted.
 
 use super::validate::{Callee, Checked};
 use super::{Accepted, Envelope, Passed, Single};
 use crate::directory::{Account, Application};
-use crate::idempotency;
-use crate::{App, Refusal};
+use crate::{App, Refusal, store_call};
 use yunling_domain::{CallId, ConversationId, IdKind, RequestId};
 use yunling_store::attempts::NewAttempt;
-use yunling_store::idempotency::{Known, keep};
 use yunling_store::requests::NewRequest;
-use yunling_store::trace_contexts::platform_side::note;
-use yunling_store::{Lane, StoreError, attempts, requests};
-
-/// What the transaction came to.
-enum Stored {
-    Accepted,
-    /// The key was taken by another request in the meantime.
-    Known(Known),
-}
 
 pub(super) async fn store(
     app: &App,
@@ -66,33 +55,17 @@ pub(super) async fn store(
         rule: Some(passed.rule.to_owned()),
         created_at: now,
     };
-    let traceparent = envelope.traceparent;
-    let answer =
-        envelope.idempotency.map(|given| given.answered_by(&account.id, single.route(), &accepted));
-    let stored = app
-        .store()
-        .writer()
-        .write(Lane::Live, move |tx| {
-            Box::pin(async move {
-                let known = keep(tx, answer.as_ref(), now).await?;
-                if known != Known::New {
-                    return Ok(Stored::Known(known));
-                }
-                requests::insert(tx, &request).await?;
-                attempts::insert(tx, &[attempt]).await?;
-                if let Some(traceparent) = &traceparent {
-                    note(tx, request.id.as_str(), traceparent, now).await?;
-                }
-                Ok::<_, StoreError>(Stored::Accepted)
-            })
-        })
-        .await?;
-    match stored {
-        Stored::Accepted => Ok(accepted),
-        Stored::Known(known) => {
-            idempotency::answer_of_another::<Accepted>(known).map(Accepted::replayed)
-        }
-    }
+    let stored = store_call::Stored {
+        request,
+        attempt,
+        click: None,
+        traceparent: envelope.traceparent,
+        answer: envelope
+            .idempotency
+            .map(|given| given.answered_by(&account.id, single.route(), &accepted)),
+    };
+    let earlier = store_call::run::<Accepted>(app, stored).await?;
+    Ok(earlier.map_or(accepted, Accepted::replayed))
 }
 
 /// Where a request's callbacks go, as stored with it.

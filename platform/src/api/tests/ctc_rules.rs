@@ -6,7 +6,7 @@ use yunling_app::click::ClickSpec;
 use yunling_app::ports::{Busy, NotAdded};
 use yunling_domain::conversation::{AddRefusal, Record, Ringback};
 use yunling_domain::error_code::NO_TRUNK;
-use yunling_domain::{AccountId, NodeNumber, RequestId};
+use yunling_domain::{AccountId, ConversationId, NodeNumber, RequestId};
 use yunling_store::attempts::platform_side::{Claim, claim_due};
 use yunling_store::attempts::{self, AttemptLane, Invite};
 use yunling_store::requests::{self, Request};
@@ -303,10 +303,10 @@ async fn conversations_are_read_while_they_wait_and_while_they_run() {
     assert!(next.body.get("nextCursor").is_none(), "{}", next.text);
 }
 
-/// Another node has claimed it: until it dials, cancelCall gets through by the row; then it is told
-/// honestly that it does not. Lists say of it what a read says.
+/// Another node has claimed it: until it dials, cancelCall gets through by the row; then that node
+/// finds that it is to end it. Lists say of it what a read says.
 #[tokio::test]
-async fn a_conversation_of_another_node_is_shown_and_cancelled_as_far_as_its_row_goes() {
+async fn a_conversation_of_another_node_is_shown_and_cancelled_by_its_row() {
     let (world, talks) = open().await;
     let account = AccountId::new(ACCOUNT);
     let node = "10001".parse::<NodeNumber>().unwrap();
@@ -358,9 +358,17 @@ async fn a_conversation_of_another_node_is_shown_and_cancelled_as_far_as_its_row
     assert_eq!(told(&got)[0], "00000", "{}", got.text);
     let dialled = invite(row(&sids[0])).await;
     assert!(matches!(dialled, Err(StoreError::Conflict(_))), "nobody is dialled: {dialled:?}");
-    let got = post(&world, &format!("{}/{}", path(), sids[1]), &cancel).await;
-    assert_eq!(told(&got)[0], "22004", "{}", got.text);
-    assert_eq!(*talks.cancelled.lock(), sids[..1]);
+    let reader = world.app.store().reader();
+    assert_eq!(attempts::platform_side::to_end(reader, node).await.unwrap(), []);
+    for time in ["at first", "once more"] {
+        let got = post(&world, &format!("{}/{}", path(), sids[1]), &cancel).await;
+        assert_eq!(told(&got)[0], "00000", "{time}: {}", got.text);
+        let marked = attempts::platform_side::to_end(reader, node).await.unwrap();
+        assert_eq!(marked, [(account.clone(), ConversationId::new(&*sids[1]))], "{time}");
+    }
+    // Until it looks, it may go on with the next trunk.
+    invite(row(&sids[1])).await.unwrap();
+    assert_eq!(talks.cancelled.lock()[..1], sids[..1]);
 }
 
 #[tokio::test]

@@ -162,6 +162,11 @@ impl TalkDesk {
         drop(given_back);
     }
 
+    /// Whether a conversation runs.
+    pub(super) fn is_any_live(&self) -> bool {
+        self.talks.lock().values().any(|entry| matches!(entry, Entry::Live(_)))
+    }
+
     fn live_of(&self, account: &AccountId, conversation: &ConversationId) -> Option<Arc<Live>> {
         match self.talks.lock().get(conversation) {
             Some(Entry::Live(live)) if live.account == *account => Some(Arc::clone(live)),

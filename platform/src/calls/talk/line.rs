@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use yunling_app::trace_context;
-use yunling_domain::conversation::{Input, LegInput, Party};
+use yunling_domain::conversation::{Input, LegInput, LegOutcome, Party};
 use yunling_domain::event::EventBody;
 use yunling_domain::{EndKind, Fault, Micros, Termination};
 use yunling_store::attempts::{AttemptLane, NewAttempt};
 use yunling_switch_contract::{Command, Dial};
 
 use super::super::admission::{Full, Share};
-use super::super::facts::Facts;
+use super::super::facts::{self, Facts};
 use super::super::gate::{Passed, Verdict, Wanted};
 use super::super::trunk;
 use super::desk::rule_of;
-use super::leg::{Place, Way};
+use super::leg::{Leg, Place, Way};
 use super::task::{Alarm, Talk};
 
 /// How long a leg may wait for a limit of calls a second, and for a line of the next trunk: somebody
@@ -125,24 +125,13 @@ impl Talk<'_> {
             },
         );
         self.feed(at, Input::Leg(party, LegInput::Routed { trunks: trunks.len() }));
-        let (store, node, queued) = (self.shell.app.store().clone(), self.shell.node, &self.queued);
+        let (store, node) = (self.shell.app.store().clone(), self.shell.node);
         let shown = from.stored();
-        let leg = &self.legs[usize::from(party.0)];
         let facts = match party {
             Party::CALLER => Facts::new(store, node, &self.row, shown),
             _ => {
-                let new = NewAttempt {
-                    call_id: leg.call.clone(),
-                    lane: AttemptLane::Talk,
-                    to_number: leg.side.number.clone(),
-                    to_shown: leg.side.shown.clone(),
-                    from_number: Some(shown.clone()),
-                    due_at: at,
-                    deadline_at: at,
-                    rule: Some(rule.name().to_owned()),
-                    created_at: at,
-                    ..queued.clone()
-                };
+                let rule = Some(rule.name().to_owned());
+                let new = self.row_of(at, self.leg(party), shown.clone(), rule);
                 Facts::of_new(store, node, new, shown)
             }
         };
@@ -151,6 +140,41 @@ impl Talk<'_> {
         leg.rule = Some(rule.name().to_owned());
         leg.way = Some(Way { trunks, trunk: 0, to, from, permit: Some(permit) });
         Found::Line
+    }
+
+    /// The row of a leg that joins the conversation.
+    fn row_of(&self, at: Micros, leg: &Leg, line: String, rule: Option<String>) -> NewAttempt {
+        NewAttempt {
+            call_id: leg.call.clone(),
+            lane: AttemptLane::Talk,
+            to_number: leg.side.number.clone(),
+            to_shown: leg.side.shown.clone(),
+            from_number: Some(line),
+            due_at: at,
+            deadline_at: at,
+            rule,
+            created_at: at,
+            ..self.queued.clone()
+        }
+    }
+
+    /// A leg that ends without having gone out gets its row then, before its end is told: a crash
+    /// finds whatever was told of.
+    pub(super) async fn keep_undialled(&self, party: Party, outcome: &LegOutcome) {
+        let leg = self.leg(party);
+        if party == Party::CALLER || leg.facts.as_ref().is_some_and(Facts::is_stored) {
+            return;
+        }
+        let (rule, fault) = match &leg.refusal {
+            Some((rule, fault)) => (Some(rule.clone()), *fault),
+            None => (leg.rule.clone(), outcome.fault),
+        };
+        let row = self.row_of(outcome.started_at, leg, leg.line(), rule);
+        let outcome = LegOutcome { fault, ..outcome.clone() };
+        let kept = facts::undialled(self.shell.app.store(), row, &outcome).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, %party, "a leg that was not dialled is not stored before its conversation's end");
+        }
     }
 
     fn refuse(&mut self, at: Micros, party: Party, rule: String, fault: Fault) -> Found {

@@ -224,7 +224,8 @@ fn leg(row: &Attempt, party: Party, told: &[Told], now: Micros) -> LegRecord {
             cause: left.cause,
             fault: left.fault,
             hangup_reason: left.hangup_reason(),
-            termination: Some(left.termination),
+            // A leg that never went out has met no network.
+            termination: row.trunk.is_some().then_some(left.termination),
             ..common
         };
     }
@@ -264,11 +265,13 @@ async fn tell_missing(
 ) {
     let mut states: Vec<(Micros, CallStatus, &LegRecord)> = Vec::new();
     for (leg, row) in legs.iter().zip(rows) {
+        // One that was refused has been begun and ended without an INVITE.
+        let begun_at = row.invited_at.or_else(|| left(row).map(|left| left.started_at));
         let reached = [
-            (row.invited_at, CallStatus::Initiated),
+            (begun_at, CallStatus::Initiated),
             (leg.ring_at, CallStatus::Ringing),
             (leg.answered_at, CallStatus::Answered),
-            (row.invited_at.map(|_| leg.ended_at), CallStatus::Completed),
+            (begun_at.map(|_| leg.ended_at), CallStatus::Completed),
         ];
         states.extend(reached.into_iter().filter_map(|(at, status)| Some((at?, status, leg))));
     }

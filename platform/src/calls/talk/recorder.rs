@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use yunling_app::App;
 use yunling_app::finish_conversation::RecordingFacts;
 use yunling_app::recordings::{self, End, NotBegun, Place};
@@ -22,6 +22,19 @@ const PUBLISHED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The same on a node that stops: its calls have ten seconds for everything.
 const PUBLISHED_BEFORE_A_STOP: Duration = Duration::from_secs(3);
+
+/// Waits as long as the record of a conversation waits for its recording. A node that begins to stop
+/// meanwhile cuts it short.
+async fn patience(closing: &CancellationToken, usual: Duration, before_a_stop: Duration) {
+    let stopping = async {
+        closing.cancelled().await;
+        tokio::time::sleep(before_a_stop).await;
+    };
+    tokio::select! {
+        () = stopping => {}
+        () = tokio::time::sleep(usual) => {}
+    }
+}
 
 /// Why nothing was recorded of a conversation that ended first.
 const TOO_LATE: &str = "the conversation ended before the database had noted the recording";
@@ -177,15 +190,14 @@ impl Talk<'_> {
     /// Waits until the recording can be had, but not for long: the record goes out without, and the
     /// recording goes on by itself. One that the engine still writes is left to [`publish_late`].
     pub(super) async fn recording_facts(&mut self) -> Option<RecordingFacts> {
-        let until = Instant::now()
-            + match self.shell.closing.is_cancelled() {
-                true => PUBLISHED_BEFORE_A_STOP,
-                false => PUBLISHED_WITHIN,
-            };
+        let closing = self.shell.closing.clone();
+        let patience = patience(&closing, PUBLISHED_WITHIN, PUBLISHED_BEFORE_A_STOP);
+        tokio::pin!(patience);
         while matches!(self.recorder, Recorder::Writing(_)) {
             let event = tokio::select! {
                 event = self.route.next() => event,
-                () = tokio::time::sleep_until(until) => break,
+                // Only a recording that is being published is waited for behind this loop.
+                () = &mut patience => break,
             };
             if matches!(event.kind, EventKind::Recorded { .. }) {
                 self.recorded(self.anchor.at(event.at), event.kind);
@@ -202,7 +214,7 @@ impl Talk<'_> {
             Recorder::Publishing(id, publishing) => {
                 tokio::select! {
                     published = publishing => published.ok().flatten(),
-                    () = tokio::time::sleep_until(until) => Some(late(id)),
+                    () = patience => Some(late(id)),
                 }
             }
         }
@@ -223,5 +235,32 @@ pub(super) async fn publish_late(app: App, account: AccountId, id: RecordingId, 
             tracing::error!(recording = %id, %error, "a recording cannot be had yet");
         }
         return;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The time that is not to decide.
+    const NEVER: Duration = Duration::from_secs(3_600);
+    const SOON: Duration = Duration::from_millis(5);
+
+    /// A test that waits for the wrong one of the two would wait for an hour.
+    #[tokio::test]
+    async fn a_node_that_begins_to_stop_waits_no_longer_for_recordings() {
+        let closing = CancellationToken::new();
+        let ends = async |usual, before_a_stop| {
+            let waits = patience(&closing, usual, before_a_stop);
+            tokio::time::timeout(Duration::from_secs(30), waits).await.expect("it ends");
+        };
+        ends(SOON, NEVER).await;
+        let stops = async {
+            tokio::task::yield_now().await;
+            closing.cancel();
+        };
+        tokio::join!(ends(NEVER, SOON), stops);
+        // It stopped before.
+        ends(NEVER, SOON).await;
     }
 }

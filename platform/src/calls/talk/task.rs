@@ -268,7 +268,7 @@ impl<'r> Talk<'r> {
         if matches!(event.kind, EventKind::Recorded { .. }) {
             return self.recorded(at, event.kind);
         }
-        let desk = self.shell.desk.clone();
+        let (desk, line) = (self.shell.desk.clone(), self.line.clone());
         let leg = self.leg_mut(party);
         if let Some(trunk) = leg.trunk() {
             desk.watch(&trunk.name, at, &event.kind, leg.is_answered);
@@ -288,7 +288,7 @@ impl<'r> Talk<'r> {
                 tracing::debug!(%party, codec = %media.codec, ptime_ms = media.ptime_ms, "media agreed");
                 leg.is_answered = true;
                 if let Some(facts) = &mut leg.facts {
-                    facts.answered(at, dialog);
+                    facts.answered(at, dialog, &line, &leg.id);
                 }
                 self.tell(at, Some(party), EventBody::Answered);
             }
@@ -360,6 +360,11 @@ impl<'r> Talk<'r> {
                     if status == CallStatus::Initiated {
                         self.leg_mut(party).untold = Some(told);
                     } else {
+                        if status == CallStatus::Completed
+                            && let Some(outcome) = self.machine.leg_outcome(party)
+                        {
+                            self.keep_undialled(party, &outcome).await;
+                        }
                         self.tell_initiated(party);
                         self.teller.tell(told);
                     }

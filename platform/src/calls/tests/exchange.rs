@@ -120,6 +120,7 @@ impl Exchange {
                 | Command::StopPlay { .. }
                 | Command::Hear { .. }
                 | Command::Record(_)
+                | Command::Acknowledge { .. }
                 | Command::AwaitKeys { .. } => Vec::new(),
             }
         });

@@ -31,6 +31,7 @@ fn obliging(command: &engine::Command) -> Vec<engine::EventKind> {
         | engine::Command::Hear { .. }
         | engine::Command::Record(_)
         | engine::Command::StopRecording { .. }
+        | engine::Command::Acknowledge { .. }
         | engine::Command::AwaitKeys { .. }
         | engine::Command::Reap { .. } => Vec::new(),
     }

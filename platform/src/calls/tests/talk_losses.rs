@@ -24,11 +24,19 @@ fn dies(
     folder: &Arc<tempfile::TempDir>,
     until: impl AsyncFnOnce(&Exchange) -> Clicked + Send + 'static,
 ) -> (Clicked, Micros) {
+    dies_under(Limits::default(), folder, until)
+}
+
+fn dies_under(
+    limits: Limits,
+    folder: &Arc<tempfile::TempDir>,
+    until: impl AsyncFnOnce(&Exchange) -> Clicked + Send + 'static,
+) -> (Clicked, Micros) {
     let folder = Arc::clone(folder);
     let first = std::thread::spawn(move || {
         let doomed = tokio::runtime::Runtime::new().expect("a runtime");
         let clicked = doomed.block_on(async {
-            let exchange = Exchange::open_over(folder, Limits::default(), |_| None).await;
+            let exchange = Exchange::open_over(folder, limits, |_| None).await;
             until(&exchange).await
         });
         doomed.shutdown_background();
@@ -94,6 +102,49 @@ async fn a_leg_that_had_left_before_a_crash_keeps_what_it_came_to() {
     );
     let completed = format!("{THIRD} completed no-answer");
     assert_eq!(told.statuses.iter().filter(|status| **status == completed).count(), 1);
+}
+
+/// A leg that no line was left for is in the record, and its end is told, though it never went out
+/// and its node died before the conversation was over.
+#[tokio::test]
+async fn a_leg_that_was_refused_before_a_crash_is_not_forgotten() {
+    let folder = rig::folder();
+    let one_each = || Limits { max_calls: 1, ..Limits::default() };
+    let (clicked, _) = dies_under(one_each(), &folder, async |exchange: &Exchange| {
+        let clicked = exchange.click(&plain()).await;
+        exchange.rig.script.wait_for_dials(1).await;
+        // The other trunk's only line.
+        let (account, held) = (Exchange::account(), exchange.prepare());
+        let application = ApplicationId::new(APPLICATION);
+        let talks = exchange.talks();
+        let reserved = talks.reserve(&account, &application, &held.conversation, &side(CALLER));
+        reserved.expect("the second line is free");
+        // Who hears why the conversation fails keeps it up.
+        exchange.happens(CALLER, "answers").await;
+        rows(exchange, &clicked, "the row of a leg that was refused", |rows| rows.len() == 2).await;
+        clicked
+    });
+    let exchange = Exchange::open_over(folder, one_each(), |_| None).await;
+    exchange.ended(&clicked).await;
+    let dials = exchange.rig.script.dials();
+    assert!(dials.is_empty(), "nobody is dialled after a crash: {dials:?}");
+    let records = exchange.records(&clicked).await;
+    assert_eq!(records.len(), 2, "{records:?}");
+    let refused = &records[1];
+    assert_eq!((refused.cause.as_str(), refused.fault.as_deref()), ("failed", Some("platform")));
+    assert_eq!((refused.trunk.as_deref(), refused.sip_code), (None, None));
+    assert!(refused.rule.as_deref().is_some_and(|rule| rule.starts_with("carrier-")));
+    let told = exchange.told(&clicked).await;
+    let cdr = only(&told.cdrs, "a leg was refused");
+    assert_eq!(
+        (&cdr["cdrs"][0]["to"], &cdr["cdrs"][0]["cause"]),
+        (&CALLEE.into(), &"failed".into())
+    );
+    for status in ["initiated", "completed failed"] {
+        let status = format!("{CALLEE} {status}");
+        let times = told.statuses.iter().filter(|told| **told == status).count();
+        assert_eq!(times, 1, "{status}: {:?}", told.statuses);
+    }
 }
 
 /// A node that was down did not talk, whatever became of its trunk meanwhile.

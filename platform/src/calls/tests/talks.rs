@@ -10,7 +10,7 @@ use yunling_domain::ApplicationId;
 use yunling_domain::conversation::{AddRefusal, Record, Ringback, Segment};
 use yunling_domain::event::{ConversationEvent, EventBody};
 use yunling_store::attempts::AttemptState;
-use yunling_store::{attempts, conversations};
+use yunling_store::{Lane, attempts, conversations};
 use yunling_switch_contract::{Command, HangUpWhy, PlayMode};
 
 use super::exchange::{CALLEE, CALLER, Exchange, THIRD, only, plain, side, third};
@@ -251,6 +251,32 @@ async fn a_click_whose_row_is_cancelled_dials_nobody() {
     assert!(exchange.rig.script.dials().is_empty());
     let told = exchange.told(&clicked).await;
     assert_eq!((told.cdrs.len(), told.statuses.len()), (1, 0));
+}
+
+/// Another node took cancelCall and marked the row.
+#[tokio::test]
+async fn a_talk_whose_row_is_marked_is_ended() {
+    let exchange = Exchange::open().await;
+    let clicked = exchange.click(&plain()).await;
+    exchange.happens(CALLER, "answers").await;
+    exchange.happens(CALLEE, "answers").await;
+    exchange.hears(CALLEE, &[CALLER]).await;
+    let other = exchange.click(&plain()).await;
+    exchange.rig.script.wait_for_dials(3).await;
+    let (request, conversation) = (clicked.request.clone(), clicked.conversation.clone());
+    let now = exchange.rig.app.clock().now();
+    let writer = exchange.rig.app.store().writer();
+    let marked = writer.write(Lane::Live, move |tx| {
+        Box::pin(async move {
+            let account = Exchange::account();
+            attempts::mark_to_end(tx, &account, &request, &conversation, now).await
+        })
+    });
+    assert!(marked.await.expect("a write"), "it runs");
+    let talk = exchange.ended(&clicked).await;
+    assert_eq!((talk.bye_type.number(), talk.ended_by.as_str()), (3, "api"));
+    let phase = exchange.talks().phase(&Exchange::account(), &other.conversation);
+    assert_eq!(phase, Some(TalkPhase::Caller), "the other goes on");
 }
 
 /// RESOLUTIONS, failover: only before any 18x; every trunk is tried with the same leg.

@@ -18,8 +18,8 @@ use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, R
 pub(crate) use finish::end_all;
 pub use finish::{Ending, finish_attempt};
 pub use progress::{
-    Invite, insert_invited, mark_answered, mark_cancelled, mark_confirmed, mark_invited, mark_left,
-    mark_ringing,
+    Invite, insert_invited, insert_undialled, mark_answered, mark_cancelled, mark_confirmed,
+    mark_invited, mark_left, mark_ringing, mark_to_end,
 };
 
 use crate::{
@@ -33,7 +33,7 @@ pub mod platform_side {
         claim::{Claim, Claimed, claim_due, next_due_at, queue_lengths},
         recover::{
             Orphaned, ended, is_any_dialled_before, orphans, purge_ended, release, renew_leases,
-            unfinished,
+            to_end, unfinished,
         },
     };
 }
@@ -136,7 +136,7 @@ pub struct Attempt {
     pub input_key: Option<char>,
     /// What a leg that has left its conversation came to, as whoever runs conversations wrote it.
     pub left_as: Option<Value>,
-    /// When it was cancelled, which was before it was dialled.
+    /// When it was cancelled, or its conversation was to end.
     pub cancelled_at: Option<Micros>,
 }
 

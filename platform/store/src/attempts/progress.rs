@@ -1,5 +1,5 @@
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
     UpdateMany, sea_query::Expr,
 };
 use serde_json::Value;
@@ -32,8 +32,8 @@ pub struct Invite {
 /// again.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where the node does not hold the row any more, or it was answered, ended
-/// or cancelled: then nothing may be dialled.
+/// [`StoreError::Conflict`] where the node does not hold the row any more, or it was answered or
+/// ended, or cancelled before anybody was dialled: then nothing may be dialled.
 pub async fn mark_invited(
     tx: &impl ConnectionTrait,
     account: &AccountId,
@@ -48,8 +48,16 @@ pub async fn mark_invited(
         .col_expr(Column::FromNumber, Expr::value(invite.from_number.as_str()))
         .col_expr(Column::Rule, Expr::value(invite.rule.clone()))
         .filter(Column::Node.eq(invite.node.to_string()))
-        .filter(Column::CancelledAt.is_null())
-        .filter(Column::State.is_in([AttemptState::Claimed as i16, AttemptState::Invited as i16]));
+        .filter(
+            Condition::any()
+                .add(
+                    Column::State
+                        .eq(AttemptState::Claimed as i16)
+                        .and(Column::CancelledAt.is_null()),
+                )
+                // What is to end a conversation that runs reaches whoever runs it by itself.
+                .add(Column::State.eq(AttemptState::Invited as i16)),
+        );
     one(tx, account, id, update, "held by this node, not cancelled and not answered").await
 }
 
@@ -76,6 +84,27 @@ pub async fn insert_invited(
         ..super::row(new)
     };
     Ok(Entity::insert(row).exec(tx).await?.last_insert_id)
+}
+
+/// A leg of a conversation that runs which was refused before it went out: its row is ended from the
+/// beginning, so that nobody dials it and the conversation's record has it after a crash too.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the call identifier is taken.
+pub async fn insert_undialled(
+    tx: &impl ConnectionTrait,
+    new: &NewAttempt,
+    at: Micros,
+    left_as: Value,
+) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        state: Set(AttemptState::Ended as i16),
+        ended_at: Set(Some(at.0)),
+        left_as: Set(Some(left_as)),
+        ..super::row(new)
+    };
+    Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// The first 180 or 183; a later one changes nothing.
@@ -132,6 +161,29 @@ pub async fn mark_cancelled(
         .filter(Column::Account.eq(account.as_str()))
         .filter(Column::State.is_in([AttemptState::Queued as i16, AttemptState::Claimed as i16]))
         .filter(Column::InvitedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(marked.rows_affected > 0)
+}
+
+/// A conversation that runs is to be ended by the node that runs it. Gives whether one runs: false,
+/// and nothing is changed, where nobody has been dialled, or all have left.
+///
+/// # Errors
+/// Those of a write.
+pub async fn mark_to_end(
+    tx: &impl ConnectionTrait,
+    account: &AccountId,
+    request: &RequestId,
+    conversation: &ConversationId,
+    at: Micros,
+) -> Result<bool, StoreError> {
+    let marked = Entity::update_many()
+        .col_expr(Column::CancelledAt, Expr::col(Column::CancelledAt).if_null(at.0))
+        .filter(Column::RequestId.eq(request.as_str()))
+        .filter(Column::ConversationId.eq(conversation.as_str()))
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::State.is_in([AttemptState::Invited as i16, AttemptState::Answered as i16]))
         .exec(tx)
         .await?;
     Ok(marked.rows_affected > 0)

@@ -2,7 +2,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, SimpleExpr},
 };
-use yunling_domain::{AccountId, Micros, NodeNumber};
+use yunling_domain::{AccountId, ConversationId, Micros, NodeNumber};
 
 use super::{Attempt, AttemptState, read_all};
 use crate::{
@@ -81,6 +81,28 @@ pub async fn unfinished(
     node: NodeNumber,
 ) -> Result<Vec<Attempt>, StoreError> {
     orphans(connection, Orphaned::By(node), u64::from(u32::MAX)).await
+}
+
+/// The conversations that a node runs and is to end ([`mark_to_end`](super::mark_to_end)).
+///
+/// # Errors
+/// Those of a read.
+pub async fn to_end(
+    connection: &impl ConnectionTrait,
+    node: NodeNumber,
+) -> Result<Vec<(AccountId, ConversationId)>, StoreError> {
+    let rows: Vec<(String, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Account, Column::ConversationId])
+        .distinct()
+        .filter(left_behind(Orphaned::By(node)))
+        .filter(Column::InvitedAt.is_not_null())
+        .filter(Column::CancelledAt.is_not_null())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let named = |(account, id)| (AccountId::new(account), ConversationId::new(id));
+    Ok(rows.into_iter().map(named).collect())
 }
 
 /// Puts claimed rows that were never invited back into the queue, due at `due_at` or when they

@@ -1,7 +1,10 @@
-use yunling_switch_contract::{EventKind, KeySource};
+use std::time::Instant;
+
+use yunling_switch_contract::{EventKind, KeySource, LegId};
 
 use super::super::Agreed;
-use super::rig::{Got, Peer, Rig};
+use super::super::telephone_event::TelephoneEvents;
+use super::rig::{Got, PATIENCE, Peer, Rig};
 
 const EVENT_TYPE: u8 = 101;
 
@@ -30,10 +33,12 @@ fn send_audio(peer: &mut Peer, audio: &[u8]) {
     }
 }
 
-/// Lets the leg read what was sent: by the time that packets have come after a later one was sent
-/// and answered for, all before it was read.
+/// Lets the leg read what was sent, and do what it leads to: the thread that sends two more packets
+/// has gone round since.
 fn settle(peer: &Peer) {
-    let _: Vec<Got> = (0..3).map(|_| peer.receive()).collect();
+    peer.until_read();
+    peer.forget_received();
+    let _: Vec<Got> = (0..2).map(|_| peer.receive()).collect();
 }
 
 #[test]
@@ -135,4 +140,74 @@ fn a_peer_that_is_not_to_be_heard_is_not() {
     settle(&peer);
     peer.press(EVENT_TYPE, 2);
     expect_key(&rig, '2', KeySource::TelephoneEvent);
+}
+
+/// Many telephones send each key both ways.
+#[test]
+fn a_key_that_comes_by_info_as_well_counts_once() {
+    let rig = Rig::new(1);
+    let leg = rig.open("both ways");
+    let mut peer = Peer::new(leg.local());
+    leg.connect(Agreed { telephone_event: Some(EVENT_TYPE), ..peer.agreed() });
+    peer.receive();
+    peer.press(EVENT_TYPE, 1);
+    expect_key(&rig, '1', KeySource::TelephoneEvent);
+    leg.press('1');
+    leg.press('2');
+    expect_key(&rig, '2', KeySource::Info);
+    peer.press(EVENT_TYPE, 2);
+    peer.press(EVENT_TYPE, 3);
+    expect_key(&rig, '3', KeySource::TelephoneEvent);
+    leg.press('3');
+    leg.press('3');
+    expect_key(&rig, '3', KeySource::Info);
+    settle(&peer);
+    assert!(rig.is_quiet());
+}
+
+#[test]
+fn who_hears_the_leg_hears_such_a_key_once_too() {
+    let rig = Rig::new(2);
+    let [(a, mut peer_a), (b, peer_b)] = ["a", "b"].map(|name| {
+        let leg = rig.open(name);
+        let peer = Peer::new(leg.local());
+        leg.connect(Agreed { telephone_event: Some(EVENT_TYPE), ..peer.agreed() });
+        (leg, peer)
+    });
+    b.hear(vec![LegId::new("a")]);
+    peer_a.receive();
+    let (mut keys, mut heard) = (TelephoneEvents::default(), String::new());
+    // Sends what is said until it is heard: whatever was pressed before it has been passed on then.
+    let mut hears = |peer_a: &mut Peer| {
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < PATIENCE, "nothing is passed on behind {heard:?}");
+            peer_a.send(8, &[1; 160]);
+            let got = peer_b.receive();
+            if got.header.payload_type == EVENT_TYPE {
+                let header = got.header;
+                heard.extend(keys.packet(header.marker, header.timestamp, &got.payload));
+            } else if got.payload == [1; 160] {
+                return heard.clone();
+            }
+        }
+    };
+    hears(&mut peer_a);
+    peer_a.press(EVENT_TYPE, 5);
+    expect_key(&rig, '5', KeySource::TelephoneEvent);
+    a.press('5');
+    a.press('6');
+    expect_key(&rig, '6', KeySource::Info);
+    peer_a.press(EVENT_TYPE, 6);
+    // Those of before may still be under way.
+    let start = Instant::now();
+    while !hears(&mut peer_a).ends_with('6') {
+        assert!(start.elapsed() < PATIENCE, "the key by INFO is not passed on");
+    }
+    hears(&mut peer_a);
+    peer_a.press(EVENT_TYPE, 7);
+    while !hears(&mut peer_a).ends_with('7') {
+        assert!(start.elapsed() < PATIENCE, "the last key is not passed on");
+    }
+    assert_eq!(hears(&mut peer_a), "567");
 }

@@ -222,6 +222,32 @@ impl Peer {
         got
     }
 
+    /// Waits until the leg has read all that was sent to it, as the kernel tells.
+    pub(super) fn until_read(&self) {
+        let waiting = format!(":{:04X}", self.leg.port());
+        let since = Instant::now();
+        loop {
+            let sockets = std::fs::read_to_string("/proc/net/udp").expect("the kernel tells");
+            let leg = sockets
+                .lines()
+                .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>())
+                .find(|fields| fields.get(1).is_some_and(|local| local.ends_with(&waiting)))
+                .expect("the leg has a socket");
+            if leg[4].ends_with(":00000000") {
+                return;
+            }
+            assert!(since.elapsed() < PATIENCE, "the leg does not read: {leg:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Throws away what has come.
+    pub(super) fn forget_received(&self) {
+        self.rtp.set_nonblocking(true).expect("a socket can be");
+        while self.rtp.recv(&mut [0; 1]).is_ok() {}
+        self.rtp.set_nonblocking(false).expect("a socket can be");
+    }
+
     /// Sends one packet of 20 ms.
     pub(super) fn send(&mut self, payload_type: u8, payload: &[u8]) {
         self.send_from(None, payload_type, payload);

@@ -6,8 +6,8 @@ use yunling_switch_contract::{HangUpWhy, ReliableProvisionals, Termination, Term
 
 use super::early::{Branches, Early, Provisional};
 use super::{
-    Call, Hop, MOST_RAISES, Message, Output, Purpose, Sending, Stage, Talking, Terms, shortened,
-    termination_of,
+    Call, HeldAck, Hop, MOST_RAISES, Message, Output, Purpose, Sending, Stage, Talking, Terms,
+    shortened, termination_of,
 };
 use crate::sdp::{Agreement, Unusable, take_answer};
 use crate::sip::authorizer::{Refusal, Tries};
@@ -141,6 +141,7 @@ impl Call {
             if let Some(ack) = sent {
                 // A repetition: our ACK was lost.
                 self.send(ack.bytes.clone(), ack.hop.clone(), Purpose::Reply, out);
+                self.held = None;
                 return;
             }
         }
@@ -221,7 +222,7 @@ impl Call {
         let hop = dialog.hop();
         let ack = dialog.ack(response.cseq(), &inviting.authorization);
         self.remember_ack(response, ack.clone(), hop.clone());
-        self.send(ack, hop, Purpose::Reply, out);
+        self.held = Some(HeldAck { bytes: ack, hop, until: now + self.timers.acknowledge });
         let (settled, agreed_early, mut peer) = match early {
             Some(Early { peer, agreement, is_settled, .. }) => {
                 (agreement.filter(|_| is_settled), agreement.or(inviting.early), peer)
@@ -241,6 +242,9 @@ impl Call {
         };
         match agreed {
             Ok(agreement) => {
+                if self.timers.acknowledge.is_zero() {
+                    self.acknowledge(out);
+                }
                 let state = Box::new(dialog.state().clone());
                 out.push(Output::Answered { dialog: state, agreement });
                 let clock =

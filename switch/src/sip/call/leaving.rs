@@ -41,6 +41,8 @@ impl Call {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
+        // No request of ours within the dialog goes before its ACK (RFC 3261 §15).
+        self.acknowledge(out);
         out.push(Output::StopMedia);
         let report_at = now + self.timers.farewell;
         let tries = Tries::default();

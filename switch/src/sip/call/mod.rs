@@ -102,7 +102,7 @@ pub(crate) enum Output {
     },
     /// A branch of the call described its media before the answer: it may be heard.
     Early(Agreement),
-    /// A 2xx, acknowledged; audio may flow.
+    /// A 2xx; audio may flow. It is acknowledged, or its ACK waits ([`Call::acknowledge`]).
     Answered {
         dialog: Box<DialogState>,
         agreement: Agreement,
@@ -130,12 +130,23 @@ pub(crate) struct Call {
     /// Absent: no session timer.
     terms: Option<Terms>,
     acks: Vec<SentAck>,
+    /// The last of them, while it waits to be sent.
+    held: Option<HeldAck>,
     last_reply: Option<SentReply>,
     /// The last re-INVITE of ours.
     reinvite: Option<Reinvite>,
     errands: Errands,
     stage: Stage,
     reported: bool,
+}
+
+/// The ACK of an answer that is being stored.
+#[derive(Debug)]
+struct HeldAck {
+    bytes: Bytes,
+    hop: Hop,
+    /// It is sent then at the latest.
+    until: Instant,
 }
 
 #[derive(Debug)]
@@ -203,6 +214,7 @@ impl Call {
             authorizer,
             terms,
             acks: Vec::new(),
+            held: None,
             last_reply: None,
             reinvite: None,
             errands: Errands::default(),
@@ -237,7 +249,11 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let status = match message.start() {
-            Start::Request(method) => return self.on_request(message, *method, back, now, out),
+            Start::Request(method) => {
+                // The peer goes on within the dialog, and so do we.
+                self.acknowledge(out);
+                return self.on_request(message, *method, back, now, out);
+            }
             Start::Response { status, .. } => *status,
         };
         if is_foreign_challenge(status, back, self.trunk) && self.authorizer.has_password() {
@@ -267,6 +283,13 @@ impl Call {
         }
     }
 
+    /// The answer is stored: its ACK leaves, if it was not sent before.
+    pub(crate) fn acknowledge(&mut self, out: &mut Vec<Output>) {
+        if let Some(HeldAck { bytes, hop, .. }) = self.held.take() {
+            self.send(bytes, hop, Purpose::Reply, out);
+        }
+    }
+
     /// When [`Call::on_time`] wants to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {
@@ -275,12 +298,16 @@ impl Call {
             Stage::Leaving(leaving) => leaving.deadline(self.reported),
             Stage::Over => None,
         };
-        self.errands.deadline().into_iter().chain(stage).min()
+        let held = self.held.as_ref().map(|ack| ack.until);
+        [self.errands.deadline(), stage, held].into_iter().flatten().min()
     }
 
     /// Runs the timers that are due.
     pub(crate) fn on_time(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.errands.on_time(&self.timers, now, out);
+        if self.held.as_ref().is_some_and(|ack| ack.until <= now) {
+            self.acknowledge(out);
+        }
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Inviting(inviting) => self.inviting_on_time(inviting, now, out),
             Stage::Leaving(leaving) => self.leaving_on_time(leaving, now, out),

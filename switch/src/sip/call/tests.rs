@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod acknowledging;
 mod challenges;
 mod early;
 mod properties;

@@ -105,9 +105,11 @@ proptest! {
     #[test]
     fn every_call_ends_once_and_cleanly(
         tcp in any::<bool>(),
+        acknowledge_ms in prop::sample::select(vec![0, 200]),
         deeds in prop::collection::vec(deed(), 0..24),
     ) {
         let mut line = Line::dial(if tcp { Transport::Tcp } else { Transport::Udp });
+        line.call.timers.acknowledge = Duration::from_millis(acknowledge_ms);
         for deed in &deeds {
             line.act(deed);
         }
@@ -130,10 +132,19 @@ proptest! {
         prop_assert!(line.answers() <= 1);
         if let Some(answered) = position(|output| matches!(output, Output::Answered { .. })) {
             prop_assert!(answered < ended);
-            let acked = position(|output| {
-                matches!(output, Output::Send(sending) if sending.bytes.starts_with(b"ACK "))
+            let acks: Vec<usize> = (0..line.out.len())
+                .filter(|at| {
+                    matches!(&line.out[*at],
+                        Output::Send(sending) if sending.bytes.starts_with(b"ACK "))
+                })
+                .collect();
+            let is_prompt = acks.iter().any(|ack| *ack < answered);
+            prop_assert!(acknowledge_ms > 0 || is_prompt, "acknowledged before it is reported");
+            let left = position(|output| {
+                matches!(output, Output::Send(sending) if sending.bytes.starts_with(b"BYE "))
             });
-            prop_assert!(acked.unwrap() < answered, "acknowledged before it is reported");
+            let before = left.unwrap_or(line.out.len());
+            prop_assert!(acks.iter().any(|ack| *ack < before), "a BYE without an ACK before it");
             let peer_left =
                 line.ended().iter().any(|ended| ended.kind == TerminationKind::RemoteBye);
             prop_assert!(peer_left || !line.sent("BYE ").is_empty(), "somebody is left talking");
