@@ -38,7 +38,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("calls_batch", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
-    ("crash_exports", &[]),
+    ("crash_exports", &["push"]),
 ];
 
 /// One line of the closing table.
