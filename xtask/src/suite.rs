@@ -41,7 +41,7 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("calls_campaign", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
-    ("crash_exports", &[]),
+    ("crash_exports", &["push"]),
 ];
 
 /// One line of the closing table.

@@ -49,8 +49,12 @@ async fn main() -> Result<(), Failed> {
 async fn run(store: &Store, sql: &str) -> Result<(), Failed> {
     // Only numbers and the names that were given on the command line are in it.
     match store.job_pool() {
-        JobPool::Sqlite(pool) => drop(pool.execute(AssertSqlSafe(sql)).await?),
-        JobPool::Postgres(pool) => drop(pool.execute(AssertSqlSafe(sql)).await?),
+        JobPool::Sqlite(pool) => {
+            pool.execute(AssertSqlSafe(sql)).await?;
+        }
+        JobPool::Postgres(pool) => {
+            pool.execute(AssertSqlSafe(sql)).await?;
+        }
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ mod turn;
 use tokio::sync::Semaphore;
 
 pub use expire::expire;
-pub use link::{check as check_link, fresh as fresh_link};
+pub use link::{check as check_link, for_caller as link_for};
 pub use open::{Download, by_link, of_account, open};
 pub use order::{cancel, get, list, order};
 pub(crate) use push::{MAX_RECORDS, batch, by_application, url as push_url};

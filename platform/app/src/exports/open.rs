@@ -52,14 +52,17 @@ pub async fn by_link(app: &App, id: &str, name: &str) -> Result<Export, Refusal>
 /// The account's export with its bytes, whole or the part that a `Range` header asks for.
 ///
 /// # Errors
-/// `NOT_FOUND`, and those of [`open`].
+/// `NOT_FOUND`, `SCOPE_MISSING` where the file shows more than the caller may see, and those of
+/// [`open`].
 pub async fn of_account<S: ScopeKind>(
     app: &App,
     caller: &Granted<S>,
     id: &str,
     range: Option<&str>,
 ) -> Result<Download, Refusal> {
-    open(app, &order::get(app, caller, id).await?, range).await
+    let export = order::get(app, caller, id).await?;
+    order::may_see(caller, &export)?;
+    open(app, &export, range).await
 }
 
 /// Opens a finished export, whole or the part that a `Range` header asks for.

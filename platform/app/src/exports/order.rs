@@ -1,8 +1,8 @@
-use crate::principal::{Granted, ScopeKind};
+use crate::principal::{Granted, Scope, ScopeKind};
 use crate::{App, Refusal};
 use serde_json::json;
 use yunling_domain::IdKind;
-use yunling_domain::error_code::{NOT_FOUND, TOO_MANY_EXPORTS};
+use yunling_domain::error_code::{NOT_FOUND, SCOPE_MISSING, TOO_MANY_EXPORTS};
 use yunling_store::audit::{self, AuditEntry};
 use yunling_store::cdrs::CdrFilter;
 use yunling_store::exports::{self, Export, ExportFormat, NewExport};
@@ -117,6 +117,24 @@ pub async fn cancel<S: ScopeKind>(
         })
         .await?;
     get(app, caller, id).await
+}
+
+/// Whether a caller may see all that an export shows: whoever ordered it may see more.
+///
+/// # Errors
+/// `SCOPE_MISSING`.
+pub(super) fn may_see<S: ScopeKind>(caller: &Granted<S>, export: &Export) -> Result<(), Refusal> {
+    let ordered = &export.ordered;
+    for (is_shown, scope) in [
+        (ordered.sees_numbers, Scope::ReadNumbers),
+        (ordered.sees_recordings, Scope::ReadRecordings),
+    ] {
+        if is_shown && !caller.scopes().include(scope) {
+            let detail = format!("the file shows what needs the scope {scope}");
+            return Err(Refusal::new(SCOPE_MISSING).with_detail(detail));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn unknown(id: &str) -> Refusal {

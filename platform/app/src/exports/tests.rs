@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use yunling_domain::error_code::{
     BAD_PARAMETER, EXPORT_DELETED, EXPORT_NOT_READY, LINK_EXPIRED, LINK_INVALID, NO_CDR_URL,
-    NOT_FOUND, TOO_MANY_EXPORTS,
+    NOT_FOUND, SCOPE_MISSING, TOO_MANY_EXPORTS,
 };
 use yunling_domain::{AccountId, Micros};
 use yunling_store::cdrs::CdrFilter;
@@ -194,7 +194,15 @@ async fn what_its_caller_may_not_see_is_not_in_the_file() {
         ] {
             let export = order(&world.app, &caller, filter, ExportFormat::Lines).await.unwrap();
             write_due(&world.app, &Pace::default()).await.unwrap();
-            let text = bytes_of(&world, &now_of(&world, &export).await).await;
+            let export = now_of(&world, &export).await;
+            let (id, least) = (&export.ordered.id, reader(&[Scope::ReadCalls]));
+            assert!(link_for(&world.app, &caller, &export).is_some());
+            assert_eq!(link_for(&world.app, &least, &export).is_some(), !sees);
+            of_account(&world.app, &caller, id, None).await.unwrap();
+            let got = of_account(&world.app, &least, id, None).await.map(|_| ());
+            let expected = if sees { Err(SCOPE_MISSING) } else { Ok(()) };
+            assert_eq!(got.map_err(|refusal| refusal.code), expected);
+            let text = bytes_of(&world, &export).await;
             let text = String::from_utf8(text).unwrap();
             let line = text.lines().find(|line| line.contains("\"CV1103\""));
             assert_eq!(line.is_some(), finds);
@@ -212,7 +220,7 @@ async fn a_finished_file_is_had_by_its_link_until_its_time_is_over() {
     assert_eq!(refusal.code, EXPORT_NOT_READY);
     write_due(&world.app, &Pace::default()).await.unwrap();
     let export = now_of(&world, &export).await;
-    let link = url::Url::parse(&fresh_link(&world.app, &export)).unwrap();
+    let link = url::Url::parse(&link::fresh(&world.app, &export)).unwrap();
     let name = link.path().strip_prefix("/export/").unwrap().to_owned();
     assert_eq!(name, format!("{}.csv", export.ordered.id));
     let pair = |key: &str| link.query_pairs().find(|(k, _)| k == key).unwrap().1.into_owned();

@@ -42,7 +42,7 @@ impl Default for Pace {
         Self {
             records: 2_000,
             scanned_rows: cdrs::SCANNED_ROWS,
-            checkpoint: Duration::from_secs(1),
+            checkpoint: Duration::from_millis(500),
             pages: 250,
         }
     }

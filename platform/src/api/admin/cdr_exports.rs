@@ -7,11 +7,11 @@ use poem_openapi::types::Any;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use serde_json::Value;
 use yunling_app::exports::{self, ScheduleOrder};
-use yunling_app::principal::ReadCalls;
+use yunling_app::principal::{Granted, ReadCalls, ScopeKind};
 use yunling_app::{App, Refusal};
 use yunling_domain::error_code::MISSING_PARAMETER;
 use yunling_store::export_schedules::Schedule;
-use yunling_store::exports::{Export, ExportFormat, ExportState};
+use yunling_store::exports::{Export, ExportFormat};
 
 use super::Problem;
 use super::body::JsonBody;
@@ -97,17 +97,16 @@ pub(super) struct CdrExport {
     /// Why it came to nothing.
     #[oai(skip_serializing_if_is_none)]
     failure: Option<String>,
-    /// Of a file that is ready: a fresh link for whoever has no credentials; it expires.
+    /// Of a file that is ready: a fresh link for whoever has no credentials; it expires. Absent where
+    /// the file shows what the credential may not see.
     #[oai(skip_serializing_if_is_none)]
     url: Option<String>,
 }
 
 impl CdrExport {
-    pub(super) fn of(app: &App, export: Export) -> Self {
-        let is_file =
-            export.state == ExportState::Ready && export.ordered.format != ExportFormat::Push;
+    pub(super) fn of<S: ScopeKind>(app: &App, caller: &Granted<S>, export: Export) -> Self {
         Self {
-            url: is_file.then(|| exports::fresh_link(app, &export)),
+            url: exports::link_for(app, caller, &export),
             format: export.ordered.format.into(),
             state: export.state.as_str().to_owned(),
             conditions: Any(described(&export.ordered.filter)),
@@ -247,7 +246,7 @@ impl CdrExportsApi {
         let format = format(body.0.format)?;
         let filter = body.0.conditions.unwrap_or_default().filter()?;
         let export = exports::order(&app, &caller.0, filter, format).await?;
-        Ok(Ordered::Accepted(Json(CdrExport::of(&app, export))))
+        Ok(Ordered::Accepted(Json(CdrExport::of(&app, &caller.0, export))))
     }
 
     /// List exports
@@ -272,7 +271,11 @@ impl CdrExportsApi {
         let page = page(limit.0, cursor.0.as_deref())?;
         let found = exports::list(&app, &caller.0, &page).await?;
         Ok(Json(CdrExportPage {
-            exports: found.rows.into_iter().map(|one| CdrExport::of(&app, one)).collect(),
+            exports: found
+                .rows
+                .into_iter()
+                .map(|one| CdrExport::of(&app, &caller.0, one))
+                .collect(),
             next_cursor: found.next.map(|cursor| cursor.encode()),
         }))
     }
@@ -295,12 +298,13 @@ impl CdrExportsApi {
         export_id: Path<String>,
     ) -> Result<Json<CdrExport>, Problem> {
         let found = exports::get(&app, &caller.0, &export_id.0).await?;
-        Ok(Json(CdrExport::of(&app, found)))
+        Ok(Json(CdrExport::of(&app, &caller.0, found)))
     }
 
     /// Download an export
     ///
-    /// The file itself, or the part that `Range` asks for. Needs the scope `calls:read`.
+    /// The file itself, or the part that `Range` asks for. Needs the scope `calls:read`, and those
+    /// besides with which it was ordered: `numbers:read`, `recordings:read`.
     #[oai(
         path = "/api/v1/cdr-exports/:exportId/file",
         method = "get",
@@ -342,7 +346,7 @@ impl CdrExportsApi {
         export_id: Path<String>,
     ) -> Result<Json<CdrExport>, Problem> {
         let found = exports::cancel(&app, &caller.0, &export_id.0).await?;
-        Ok(Json(CdrExport::of(&app, found)))
+        Ok(Json(CdrExport::of(&app, &caller.0, found)))
     }
 
     /// Schedule exports

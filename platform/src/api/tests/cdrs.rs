@@ -147,6 +147,16 @@ async fn an_export_is_ordered_followed_and_downloaded() {
         let got = ask(&world, Method::POST, "/api/v1/cdr-exports", order).await;
         assert_eq!((got.status, &got.body["field"]), (StatusCode::BAD_REQUEST, &json!(field)));
     }
+    // A condition that is misspelt must not export everything.
+    let exports = "/api/v1/cdr-exports";
+    for (path, order) in [
+        (exports, json!({ "format": "csv", "conditions": { "too": "13800100001" } })),
+        (exports, json!({ "format": "csv", "condition": { "to": "13800100001" } })),
+        ("/api/v1/cdrs/push", json!({ "since": "2000-01-01T00:00:00Z", "til": "2001-01-01" })),
+    ] {
+        let got = ask(&world, Method::POST, path, order).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{}", got.text);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! Each piece of an entry is deflated for itself and ends at a whole byte, so that nothing of a
 //! compressor has to be remembered between two pieces: an entry's state is its checksum and lengths.
+//! That is why it is our own: libraries for archives and workbooks keep an open entry in memory or
+//! in a temporary file of its plain text (gigabytes, here), and end with the process.
 //! An archive, and the place of an entry in it, may lie beyond 4 GiB; an entry may not.
 
 use super::Out;
