@@ -132,7 +132,7 @@ impl Lines {
 }
 
 /// Those that fit, or all where none does.
-fn narrowed<'a>(lines: Vec<&'a Line>, fits: impl Fn(&Line) -> bool) -> Vec<&'a Line> {
+fn narrowed(lines: Vec<&Line>, fits: impl Fn(&Line) -> bool) -> Vec<&Line> {
     if lines.iter().any(|line| fits(line)) {
         lines.into_iter().filter(|line| fits(line)).collect()
     } else {
