@@ -124,7 +124,7 @@ async fn go_on(export: &Export, path: &Path) -> Result<(Writing, Reading, Progre
     let (format, progress) = (export.ordered.format, export.progress.clone());
     let path = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || open(format, &progress, &path));
-    Ok(opened.await.map_err(|error| StoreError::Panicked(error.to_string()))??)
+    opened.await.map_err(|error| StoreError::Panicked(error.to_string()))?
 }
 
 fn open(

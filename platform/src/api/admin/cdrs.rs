@@ -318,7 +318,10 @@ impl CdrsApi {
         };
         let filter = conditions.filter()?;
         let export = exports::order(&app, &caller.0, filter, ExportFormat::Push).await?;
-        Ok(Json(CdrPushed { callbacks: None, export: Some(CdrExport::of(&app, &caller.0, export)) }))
+        Ok(Json(CdrPushed {
+            callbacks: None,
+            export: Some(CdrExport::of(&app, &caller.0, export)),
+        }))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 /// 20,000 calls of `a`, a second apart, to a thousand numbers, for two applications.
 const CALLS: &str = "INSERT INTO \"call\" (call_id, conversation_id, request_id, account, \
     application, kind, from_number, to_number, started_at, ended_at, duration_s, result, cause, leg) \
-    WITH RECURSIVE numbers (n) AS (SELECT 10000 UNION ALL SELECT n + 1 FROM numbers WHERE n < 29999) \
+    WITH RECURSIVE numbers (n) AS (SELECT CAST(10000 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < 29999) \
     SELECT 'CA' || n, 'CV' || n, 'RQ' || n / 10, 'a', \
         CASE WHEN n % 3 = 0 THEN 'other' ELSE 'app' END, 'notice', '+8610' || n % 10, \
         '+86138' || n % 1000, CAST(1790000000000000 AS BIGINT) + n * 1000000, \

@@ -201,7 +201,7 @@ async fn a_schedule_fires_once_whoever_looks() {
         export_schedules::platform_side::due(store.reader(), NOON.plus_ms(ms), 10).await.unwrap()
     };
     assert!(due(4_999).await.is_empty());
-    assert_eq!(due(5_000).await, [schedule.clone()]);
+    assert_eq!(due(5_000).await, std::slice::from_ref(&schedule));
     let fire = async |id: &'static str| {
         let (schedule, export) = (schedule.clone(), order("a", id, 0));
         let (covered_to, next_at) = (NOON.plus_ms(5_000), NOON.plus_ms(90_000));
