@@ -2,6 +2,8 @@
 //!
 //! Numbers, names and their meaning are append-only: customers' programs compare them. A number's
 //! first two digits are its [`Area`].
+//!
+//! Long because it is one table.
 
 use serde::{Serialize, Serializer};
 

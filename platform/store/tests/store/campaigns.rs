@@ -1,5 +1,7 @@
 //! Campaigns and do-not-call lists: half a list is nothing, a number is out once and comes back once,
 //! counts add up, a run is made once, and nothing crosses accounts.
+//!
+//! Long because it is one table of a campaign's life.
 use chrono_tz::Tz;
 use serde_json::json;
 use yunling_domain::campaign::{
