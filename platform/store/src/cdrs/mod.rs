@@ -140,10 +140,7 @@ pub async fn find(
     part: &Part<'_>,
 ) -> Result<Found, StoreError> {
     let backend = connection.get_database_backend();
-    let bound = match last_scanned(account, filter, part) {
-        Some(look) => Place::find_by_statement(look.statement(backend)).one(connection).await?,
-        None => None,
-    };
+    let bound = bound(connection, account, filter, part).await?;
     let look = page(account, filter, part, bound.as_ref());
     let rows = call::Entity::find().from_raw_sql(look.statement(backend)).all(connection).await?;
     let mut rows = rows.into_iter().map(Cdr::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -158,6 +155,17 @@ pub async fn find(
     let is_short = rows.len() < limit;
     let scanned_until = next.as_ref().filter(|_| is_short).map(|next| next.at);
     Ok(Found { rows, next, scanned_until })
+}
+
+async fn bound(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    filter: &CdrFilter,
+    part: &Part<'_>,
+) -> Result<Option<Place>, StoreError> {
+    let Some(look) = last_scanned(account, filter, part) else { return Ok(None) };
+    let look = look.statement(connection.get_database_backend());
+    Ok(Place::find_by_statement(look).one(connection).await?)
 }
 
 /// The place of the last row that may be looked at; nothing where an index answers every condition.
@@ -206,8 +214,10 @@ pub async fn plan(
         DbBackend::Postgres => ("EXPLAIN", "QUERY PLAN"),
         _ => ("EXPLAIN QUERY PLAN", "detail"),
     };
+    let bound = bound(connection, account, filter, part).await?;
+    let page = page(account, filter, part, bound.as_ref());
     let mut lines = Vec::new();
-    for look in [last_scanned(account, filter, part), Some(page(account, filter, part, None))] {
+    for look in [last_scanned(account, filter, part), Some(page)] {
         let Some(look) = look else { continue };
         let mut statement = look.statement(backend);
         statement.sql = format!("{explain} {}", statement.sql);
