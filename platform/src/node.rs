@@ -15,7 +15,7 @@ use yunling_app::ports::Clock as _;
 use yunling_app::principal::Operator;
 use yunling_app::recordings::{self, Found};
 use yunling_app::secrets::Keyring;
-use yunling_app::{App, Parts, documents, submit_batch};
+use yunling_app::{App, Parts, campaigns, documents, submit_batch};
 use yunling_assets::Packs;
 use yunling_domain::Lang;
 use yunling_store::ids::IdMint;
@@ -112,6 +112,9 @@ impl Node {
         submit_batch::discard_unready(&app)
             .await
             .context("the database does not let go of half a batch")?;
+        campaigns::reset_unfinished_lists(&app)
+            .await
+            .context("the database does not let go of half a campaign's list")?;
         if let Some(settings) = app.settings().recordings.objects() {
             app.keep_recordings_in(Arc::new(S3::new(settings)?));
         }

@@ -38,6 +38,12 @@ pub(crate) const TESTS: &[Tool] = &[
 pub(crate) const BENCH: &[Tool] =
     &[Tool { program: "sipp", packages: &["sip-tester"], why: "answers the calls of the bench" }];
 
+/// For the bench of call records.
+pub(crate) const DUMPS: &[Tool] = &[
+    Tool { program: "sqlite3", packages: &["sqlite3"], why: "writes a table as CSV, to compare" },
+    Tool { program: "psql", packages: &["postgresql-client"], why: "writes a table as CSV, too" },
+];
+
 /// Debian keeps the PostgreSQL server's programs here, a folder for each version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 /// Where Debian's package looks whether it is to make and start a server of its own.

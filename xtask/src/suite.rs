@@ -28,6 +28,9 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
             "submit_notice::tests::",
             "submit_batch::tests::",
             "finish_call::tests::",
+            "campaigns::",
+            "do_not_call::tests::",
+            "exports::tests::",
         ],
     ),
     ("store", &[]),
@@ -35,8 +38,10 @@ const BOTH_DATABASES: &[(&str, &[&str])] = &[
     ("delivery_callbacks", &["crash", "sent_again", "gone_is_disabled"]),
     ("calls_notice", &[]),
     ("calls_batch", &[]),
+    ("calls_campaign", &[]),
     ("crash_recovery", &[]),
     ("crash_click", &[]),
+    ("crash_exports", &["push"]),
 ];
 
 /// One line of the closing table.

@@ -2,6 +2,7 @@ use crate::Refusal;
 use crate::config::Settings;
 use crate::directory::{self, Directory, MediaCache};
 use crate::event_streams::EventStreams;
+use crate::exports::ExportDesk;
 use crate::import_media::ImportRoom;
 use crate::key_check;
 use crate::ports::{Clock, Events, Ids, Objects, Poke, Random, Talks};
@@ -85,6 +86,7 @@ struct Inner {
     sip_traces: Arc<SipTraces>,
     talks: OnceLock<Arc<dyn Talks>>,
     recordings: RecordingDesk,
+    exports: ExportDesk,
     event_streams: EventStreams,
     draining: AtomicBool,
 }
@@ -118,6 +120,7 @@ impl App {
             sip_traces,
             talks: OnceLock::new(),
             recordings: RecordingDesk::default(),
+            exports: ExportDesk::default(),
             event_streams: EventStreams::default(),
             draining: AtomicBool::new(false),
         }));
@@ -281,6 +284,10 @@ impl App {
 
     pub(crate) fn recording_desk(&self) -> &RecordingDesk {
         &self.0.recordings
+    }
+
+    pub(crate) fn export_desk(&self) -> &ExportDesk {
+        &self.0.exports
     }
 
     /// Who follows conversations.

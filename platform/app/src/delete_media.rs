@@ -8,6 +8,7 @@ use crate::principal::{Granted, WriteMedia};
 use crate::upload_media::sweep;
 use crate::{App, Refusal};
 use serde_json::json;
+use yunling_domain::campaign::CampaignContents;
 use yunling_domain::contents::{Content, NoticeSpec};
 use yunling_domain::error_code::{CONFLICT, MEDIA_IN_USE};
 use yunling_domain::{ApplicationId, RequestId};
@@ -123,6 +124,10 @@ fn plays(request: &Request, name: &str) -> bool {
     if request.accepted.kind == RequestKind::Click {
         let spec = serde_json::from_value::<ClickSpec>(spec);
         return spec.map_or(true, |spec| spec.prompts().any(|prompt| prompt == name));
+    }
+    if request.accepted.kind == RequestKind::Campaign {
+        let contents = serde_json::from_value::<CampaignContents>(spec);
+        return contents.map_or(true, |contents| contents.may_play(name));
     }
     let Ok(spec) = serde_json::from_value::<NoticeSpec>(spec) else {
         return true;

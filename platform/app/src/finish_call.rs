@@ -7,10 +7,12 @@ use std::sync::Arc;
 use yunling_domain::Micros;
 use yunling_domain::batch::{BatchOutcome, NumberResult};
 use yunling_domain::callback::{ResultCallback, ResultFacts, ResultKind, duration_s};
+use yunling_domain::campaign::{CallFacts, CallResult};
 use yunling_domain::event::ConversationEvent;
 use yunling_domain::notice::Outcome;
 use yunling_store::attempts::{Attempt, Ending, NewAttempt, finish_attempt};
 use yunling_store::calls::Cdr;
+use yunling_store::campaigns;
 use yunling_store::conversations::{NewConversation, Story};
 use yunling_store::deliveries::NewDelivery;
 use yunling_store::requests::{Request, RequestState};
@@ -75,9 +77,24 @@ pub async fn run(
     story: &[ConversationEvent],
 ) -> Result<bool, StoreError> {
     let queued = &facts.attempt.queued;
-    let request = requests::platform_side::get(app.store().reader(), &queued.request_id)
+    let mut request = requests::platform_side::get(app.store().reader(), &queued.request_id)
         .await?
         .ok_or(StoreError::NotFound("request"))?;
+    let of_campaign = match request.accepted.kind {
+        RequestKind::Campaign => {
+            let briefing =
+                campaigns::platform_side::briefing(app.store().reader(), &queued.call_id);
+            if let Some(own) = briefing.await?.and_then(|briefing| briefing.userdata) {
+                request.accepted.userdata = Some(own);
+            }
+            Some(campaign_result(&facts, outcome))
+        }
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Batch | RequestKind::Click => {
+            None
+        }
+    };
+    // A campaign's number that was put back has had no call: there is nothing to tell of it.
+    let is_told = of_campaign.as_ref().is_none_or(|ended| ended.result != CallResult::PutBack);
     let directory = app.directory();
     let account = directory.account(&queued.account);
     let application = directory.application(&queued.account, &queued.application);
@@ -86,8 +103,8 @@ pub async fn run(
     let ending = Ending {
         attempt_id: facts.attempt.id,
         ended_at: facts.ended_at,
-        calls: vec![record(&facts, outcome, kind)],
-        conversation: Some(NewConversation {
+        calls: if is_told { vec![record(&facts, outcome, kind)] } else { Vec::new() },
+        conversation: is_told.then_some(NewConversation {
             id: queued.conversation_id.clone(),
             application: queued.application.clone(),
             kind,
@@ -95,13 +112,14 @@ pub async fn run(
             ended_at: facts.ended_at,
             story: Story::pack(&story)?,
         }),
-        deliveries: delivery.into_iter().collect(),
+        deliveries: delivery.filter(|_| is_told).into_iter().collect(),
     };
     let causes_delivery = !ending.deliveries.is_empty();
     let traceparent = facts.traceparent.clone();
     let of_batch =
         (kind == RequestKind::Batch).then(|| (facts.ended_at, batch_outcome(&facts, outcome)));
     let (tenant, request_id) = (queued.account.clone(), queued.request_id.clone());
+    let call_id = queued.call_id.clone();
     let first = app
         .store()
         .writer()
@@ -112,6 +130,13 @@ pub async fn run(
                     for caused in &ending.deliveries {
                         note(tx, &caused.id, &traceparent, caused.created_at).await?;
                     }
+                }
+                if let Some(ended) = &of_campaign {
+                    if first {
+                        campaigns::note_result(tx, &call_id, ended).await?;
+                    }
+                    // A campaign is finished when its last number is: campaigns::feed sees to that.
+                    return Ok(first);
                 }
                 match of_batch {
                     // A batch is finished when its last number is: feed_batches sees to that.
@@ -128,7 +153,7 @@ pub async fn run(
             })
         })
         .await?;
-    if first {
+    if first && is_told {
         count(outcome, kind);
         if causes_delivery {
             app.poke().deliveries();
@@ -147,6 +172,33 @@ fn batch_outcome(facts: &AttemptFacts, outcome: &Outcome) -> BatchOutcome {
         readable: !queued.to_number.is_empty(),
         rule: facts.rule.as_deref().or(queued.rule.as_deref()),
     })
+}
+
+/// What the call came to for its campaign.
+fn campaign_result(facts: &AttemptFacts, outcome: &Outcome) -> campaigns::Ended {
+    let queued = &facts.attempt.queued;
+    let termination = outcome.termination.as_ref();
+    let result = CallResult::of(&CallFacts {
+        answered: outcome.answered,
+        confirmed: outcome.input_key.is_some(),
+        reason: outcome.reason,
+        sip_code: termination.and_then(|termination| termination.sip_code),
+        q850: termination.and_then(|termination| termination.q850),
+        fault: outcome.fault,
+        // A row that is marked so may have been dialled, though nobody knows (after a restore): its
+        // number is not just put back.
+        dialled: outcome.attempts > 0 || facts.attempt.invited_at.is_some(),
+        rule: facts.rule.as_deref().or(queued.rule.as_deref()),
+    });
+    let talk_s = duration_s(facts.answered_at, facts.ended_at);
+    campaigns::Ended {
+        at: facts.started_at,
+        answered_at: facts.answered_at,
+        ended_at: facts.ended_at,
+        talk_s: u32::try_from(talk_s).unwrap_or(u32::MAX),
+        result,
+        from_number: facts.from_number.clone(),
+    }
 }
 
 /// The callee in the call's record; of an entry that is no number, its beginning.
@@ -188,6 +240,9 @@ fn record(facts: &AttemptFacts, outcome: &Outcome, kind: RequestKind) -> Cdr {
         input_key: outcome.input_key.map(String::from),
         figures: facts.figures.clone(),
         rule: facts.rule.clone().or_else(|| queued.rule.clone()),
+        leg: 0,
+        bye_type: None,
+        hangup_reason: None,
     }
 }
 
@@ -207,7 +262,9 @@ fn delivery(
     let was_dialled = outcome.attempts > 0;
     let (kind, told_as) = match request.accepted.kind {
         RequestKind::Captcha => (ResultKind::Captcha, "captcha.result"),
-        RequestKind::Notice | RequestKind::Batch => (ResultKind::Notice, "notice.result"),
+        RequestKind::Notice | RequestKind::Batch | RequestKind::Campaign => {
+            (ResultKind::Notice, "notice.result")
+        }
         // Its record is written by `finish_conversation`.
         RequestKind::Click => return None,
     };

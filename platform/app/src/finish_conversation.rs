@@ -198,6 +198,9 @@ fn record(facts: &ConversationFacts, leg: &LegRecord) -> Cdr {
         input_key: None,
         figures: leg.figures.clone(),
         rule: leg.rule.clone(),
+        leg: leg.party.0,
+        bye_type: Some(facts.ending.bye_type),
+        hangup_reason: Some(leg.hangup_reason.to_owned()),
     }
 }
 

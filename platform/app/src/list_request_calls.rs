@@ -27,7 +27,8 @@ pub async fn run(
     number_privacy::of_records(app, caller, &mut ended.rows).await?;
     let mut rows: Vec<CallView> =
         ended.rows.into_iter().map(|record| CallView::Ended(Box::new(record))).collect();
-    if rows.is_empty() && found.accepted.kind != RequestKind::Batch {
+    let is_of_many = matches!(found.accepted.kind, RequestKind::Batch | RequestKind::Campaign);
+    if rows.is_empty() && !is_of_many {
         let attempts = attempts::of_request(reader, caller.account(), request).await?;
         for mut attempt in attempts {
             if attempt.state != AttemptState::Ended {

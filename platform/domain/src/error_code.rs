@@ -2,6 +2,8 @@
 //!
 //! Numbers, names and their meaning are append-only: customers' programs compare them. A number's
 //! first two digits are its [`Area`].
+//!
+//! Long because it is one table.
 
 use serde::{Serialize, Serializer};
 
@@ -330,6 +332,21 @@ error_codes! {
         "The recording is still being made, or there is no file of it"
         "通话结束后再下载"
         "Download it when the call is over";
+    13010 EXPORT_NOT_READY "export_not_ready" -4 409 Client
+        "导出尚未完成，或没有文件"
+        "The export is not finished, or there is no file of it"
+        "待其 state 为 ready 后再下载"
+        "Download it when its state is ready";
+    13011 EXPORT_DELETED "export_deleted" -4 410 Client
+        "导出文件已超过保存期限，已删除"
+        "The export's file was deleted when its time was over"
+        "重新导出，并在保存期限内下载"
+        "Order it again, and download it in time";
+    13012 NO_CDR_URL "no_cdr_url" -4 409 TenantConfiguration
+        "应用没有配置话单推送地址 cdr_url"
+        "The application has no cdr_url to push call records to"
+        "在应用配置中填写 cdr_url"
+        "Give the application a cdr_url";
 
     // 20xxx: refused by a rule of the gate
     20001 CALLER_ID_NOT_OWNED "caller_id_not_owned" -5 403 Client
@@ -367,6 +384,16 @@ error_codes! {
         "The route of the number called has no trunk that carries the caller ID"
         "换用其他显号，或请平台运营方调整路由"
         "Use another caller ID, or ask the operator to change the route";
+    20008 DO_NOT_CALL "do_not_call" -5 403 Client
+        "号码在该账号的免打扰名单中"
+        "The number is on the account's do-not-call list"
+        "去掉该号码；如对方已同意接听，先将其移出名单"
+        "Remove the number; if its owner agrees to be called, take it off the list first";
+    20009 CALLEE_AT_LIMIT "callee_at_limit" -5 429 Client
+        "该号码当日或本周的呼叫次数已达账号上限"
+        "The number has had as many calls as the account allows for a day or a week"
+        "次日或下周再呼叫"
+        "Call it the next day or week";
 
     // 21xxx: refused by a limit
     21001 ACCOUNT_AT_LIMIT "account_at_limit" -5 429 TenantConfiguration
@@ -394,6 +421,11 @@ error_codes! {
         "Too many event streams are open"
         "关闭不再使用的事件流，或改为查询会话"
         "Close streams that nobody reads, or read the conversation instead";
+    21010 TOO_MANY_EXPORTS "too_many_exports" -5 429 Client
+        "未完成的导出或定时导出数量已达上限"
+        "Too many exports wait or run, or the account has too many schedules"
+        "待其中一些完成后再导出，或取消不需要的"
+        "Wait until some are finished, or cancel those that nobody needs";
 
     // 22xxx: refused by a conversation's state
     22001 NOT_BRIDGED "not_bridged" -5 409 Client

@@ -25,6 +25,8 @@ pub enum IdKind {
     Call,
     /// `RE`: a recording.
     Recording,
+    /// `EX`: an export of call records, or its schedule. Ours: the document has none.
+    Export,
 }
 
 impl IdKind {
@@ -35,6 +37,7 @@ impl IdKind {
             Self::Conversation => "CV",
             Self::Call => "CA",
             Self::Recording => "RE",
+            Self::Export => "EX",
         }
     }
 }
@@ -185,7 +188,9 @@ mod tests {
         let at = Micros(1_565_756_822_594_510);
         let id = format_id(IdKind::Call, node, at, Tz::Asia__Shanghai, 184);
         assert_eq!(id, "CA10002201908141227025945100000184");
-        for kind in [IdKind::Request, IdKind::Conversation, IdKind::Call, IdKind::Recording] {
+        for kind in
+            [IdKind::Request, IdKind::Conversation, IdKind::Call, IdKind::Recording, IdKind::Export]
+        {
             for sequence in [0, 9_999_999, 10_000_000, u32::MAX] {
                 let id = format_id(kind, node, at, Tz::UTC, sequence);
                 assert_eq!(id.len(), 34);

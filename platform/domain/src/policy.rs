@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error_code::{
-    ALL_TRUNKS_DOWN, CALLER_ID_NOT_FOR_APPLICATION, CALLER_ID_NOT_OWNED, DESTINATION_NOT_ALLOWED,
-    EMERGENCY_NUMBER, ErrorCode, NO_CALLER_ID, NO_TRUNK, ROUTE_WITHOUT_TRUNK,
+    ALL_TRUNKS_DOWN, CALLEE_AT_LIMIT, CALLER_ID_NOT_FOR_APPLICATION, CALLER_ID_NOT_OWNED,
+    DESTINATION_NOT_ALLOWED, DO_NOT_CALL, EMERGENCY_NUMBER, ErrorCode, NO_CALLER_ID, NO_TRUNK,
+    ROUTE_WITHOUT_TRUNK,
 };
 use crate::numbers::Prefix;
 use crate::{Micros, Number, NumberClass};
@@ -32,6 +33,18 @@ pub struct Facts<'a> {
     pub routes: &'a RouteTable,
     /// Names of the trunks that take no new call now: down, or being drained.
     pub trunks_down: &'a BTreeSet<String>,
+    /// What the account has noted of the callee.
+    pub callee: CalleeFacts,
+}
+
+/// What the account has noted of a callee who has not asked for the call. Of a call that the callee
+/// asks for (a captcha, a click) nothing: then neither holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CalleeFacts {
+    /// The account's do-not-call list has the number.
+    pub is_listed: bool,
+    /// The number has had as many calls as the account allows for a day or a week.
+    pub is_capped: bool,
 }
 
 /// One caller ID of the account, as the application sees it.
@@ -77,9 +90,7 @@ pub enum Decision {
     },
 }
 
-/// The rules of the gate, in the order in which they are asked. Rules of time and quantity
-/// (do-not-call list, calling window, caps, quota) stand between [`Rule::DestinationClass`] and
-/// [`Rule::TrunksDown`].
+/// The rules of the gate, in the order in which they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -93,6 +104,10 @@ pub enum Rule {
     CallerIdDefault,
     /// The destination's class is open.
     DestinationClass,
+    /// The account's do-not-call list does not have the number.
+    DoNotCall,
+    /// The number has not had its calls of the day or the week.
+    CalleeCap,
     /// The caller ID has a trunk.
     TrunkConfigured,
     /// The route of the number called has a trunk that carries the caller ID.
@@ -105,12 +120,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Emergency,
         Self::CallerIdOwned,
         Self::CallerIdForApplication,
         Self::CallerIdDefault,
         Self::DestinationClass,
+        Self::DoNotCall,
+        Self::CalleeCap,
         Self::TrunkConfigured,
         Self::RouteTrunks,
         Self::TrunksDown,
@@ -125,6 +142,8 @@ impl Rule {
             Self::CallerIdForApplication => "caller_id_for_application",
             Self::CallerIdDefault => "caller_id_default",
             Self::DestinationClass => "destination_class",
+            Self::DoNotCall => "do_not_call",
+            Self::CalleeCap => "callee_cap",
             Self::TrunkConfigured => "trunk_configured",
             Self::RouteTrunks => "route_trunks",
             Self::TrunksDown => "trunks_down",
@@ -145,6 +164,8 @@ impl Rule {
             Self::CallerIdForApplication => "指定的显号未对该应用开放",
             Self::CallerIdDefault => "该应用没有可用的显号",
             Self::DestinationClass => "此类目的号码未开通",
+            Self::DoNotCall => "号码在该账号的免打扰名单中",
+            Self::CalleeCap => "该号码当日或本周的呼叫次数已达账号上限",
             Self::TrunkConfigured => "显号没有配置线路",
             Self::RouteTrunks => "被叫号码的路由中没有该显号可用的线路",
             Self::TrunksDown => "所有可用线路均已中断或正在摘除",
@@ -160,6 +181,10 @@ impl Rule {
             Self::CallerIdForApplication => "The application may not show the caller ID asked for",
             Self::CallerIdDefault => "The application has no caller ID that it may show",
             Self::DestinationClass => "Destinations of this class are not open",
+            Self::DoNotCall => "The number is on the account's do-not-call list",
+            Self::CalleeCap => {
+                "The number has had as many calls as the account allows for a day or a week"
+            }
             Self::TrunkConfigured => "The caller ID has no trunk",
             Self::RouteTrunks => {
                 "The route of the number called has no trunk that carries the caller ID"
@@ -176,8 +201,9 @@ pub fn voice_destinations() -> BTreeSet<NumberClass> {
     BTreeSet::from([NumberClass::Mobile, NumberClass::Landline])
 }
 
-/// Asks every rule in order; the first one that objects decides. `now` is for the rules of time,
-/// which need facts that no configuration holds yet.
+/// Asks every rule in order; the first one that objects decides. `now` is for rules of time, of
+/// which there is none yet that does not only concern campaigns
+/// ([`campaign::decide`](crate::campaign::decide)).
 pub fn decide(facts: &Facts<'_>, _now: Micros) -> Decision {
     match ask(facts) {
         Ok(chosen) => Decision::Allow {
@@ -207,6 +233,7 @@ fn ask(facts: &Facts<'_>) -> Result<Chosen, (ErrorCode, Rule)> {
     if !facts.open_classes.contains(&facts.to.class()) {
         return Err((DESTINATION_NOT_ALLOWED, Rule::DestinationClass));
     }
+    ask_of_callee(facts.callee)?;
     if caller_id.trunks.is_empty() {
         return Err((NO_TRUNK, Rule::TrunkConfigured));
     }
@@ -217,6 +244,19 @@ fn ask(facts: &Facts<'_>) -> Result<Chosen, (ErrorCode, Rule)> {
         return Err((ALL_TRUNKS_DOWN, Rule::TrunksDown));
     }
     Ok(Chosen { trunks, passed_over, from: caller_id.number.clone(), route })
+}
+
+/// The rules that go by what the account has noted of the callee, for whoever has to ask them once
+/// more right before a call is dialled: the list grows while calls wait for a line.
+///
+/// # Errors
+/// The code and the rule of the first one that objects.
+pub fn ask_of_callee(callee: CalleeFacts) -> Result<(), (ErrorCode, Rule)> {
+    match callee {
+        CalleeFacts { is_listed: true, .. } => Err((DO_NOT_CALL, Rule::DoNotCall)),
+        CalleeFacts { is_capped: true, .. } => Err((CALLEE_AT_LIMIT, Rule::CalleeCap)),
+        CalleeFacts { is_listed: false, is_capped: false } => Ok(()),
+    }
 }
 
 /// The trunks that may carry the call, whether they are up or not: those of the number's route that

@@ -6,12 +6,16 @@ mod answer;
 mod body;
 mod ctc;
 mod dial_script;
+mod download;
+mod export_link;
 mod fallback;
+mod file_head;
 mod idempotency_key;
 mod operator;
 mod paging;
 mod recording_link;
 mod scalar;
+mod signed_file;
 mod soft_version;
 mod sound;
 mod spec;
@@ -48,6 +52,7 @@ pub(crate) fn mount(
         .at("/docs/errors", spec::errors_page())
         .at("/dial.js", dial_script::script())
         .at("/record/:node/:day/:file", recording_link::endpoint())
+        .at("/export/:file", export_link::endpoint())
         .nest_no_strip("/Accounts", Arc::clone(&operations))
         .nest_no_strip("/api/v1", operations)
         .with(fallback::AnswerFailures)

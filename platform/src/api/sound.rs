@@ -1,15 +1,13 @@
 //! Recordings as bodies: whole, or the part that a player asks for.
 
-use poem::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-};
-use poem::http::{HeaderValue, StatusCode};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Binary, Payload as _};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type as _;
 use yunling_app::recordings::Sound;
+
+use super::file_head::FileHead;
 
 const MEDIA_TYPE: &str = "audio/wav";
 
@@ -19,24 +17,16 @@ pub(super) struct SoundAnswer(pub(super) Sound);
 impl SoundAnswer {
     /// Its status and headers without a byte of it, for HEAD.
     pub(super) fn head(&self) -> Response {
-        let status = match self.0.part {
-            Some(_) => StatusCode::PARTIAL_CONTENT,
-            None => StatusCode::OK,
+        let sound = &self.0;
+        let head = FileHead {
+            name: &sound.name,
+            media_type: MEDIA_TYPE,
+            disposition: "inline",
+            whole: sound.whole,
+            part: sound.part,
+            length: sound.length(),
         };
-        let mut response = Response::builder().status(status).content_type(MEDIA_TYPE).finish();
-        let headers = response.headers_mut();
-        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        headers.insert(CONTENT_LENGTH, self.0.length().into());
-        // A recording never changes, and it is nobody else's.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
-        if let Some((first, last)) = self.0.part {
-            let range = format!("bytes {first}-{last}/{}", self.0.whole);
-            headers.insert(CONTENT_RANGE, HeaderValue::try_from(range).expect("digits are ASCII"));
-        }
-        if let Ok(name) = HeaderValue::try_from(format!("inline; filename=\"{}\"", self.0.name)) {
-            headers.insert(CONTENT_DISPOSITION, name);
-        }
-        response
+        head.response()
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Tags {
     Calls,
     /// The admin API: how far notices to many numbers are; pausing, resuming and cancelling them.
     Batches,
+    /// The admin API: notices to a list of numbers by rules, what came of them, and whom not to call.
+    Campaigns,
     /// The published surface: two phones that are connected, and third parties.
     #[oai(rename = "Click to call")]
     ClickToCall,

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use yunling_app::Directory;
 use yunling_domain::batch::CANCELLED_RULE;
+use yunling_domain::campaign;
 use yunling_domain::event::EventBody;
 use yunling_domain::numbers::Prefix;
 use yunling_domain::{AccountId, ApplicationId, Fault, Micros, Number};
@@ -51,7 +52,13 @@ const CANCELLED: (&str, Fault) = (CANCELLED_RULE, Fault::Client);
 fn expiry(attempt: &Attempt) -> (&'static str, Fault) {
     match attempt.queued.rule.as_deref() {
         Some(CANCELLED_RULE) => CANCELLED,
-        _ => WAITED_TOO_LONG,
+        Some(campaign::PAUSED_RULE) => (campaign::PAUSED_RULE, Fault::Client),
+        Some(campaign::CANCELLED_RULE) => (campaign::CANCELLED_RULE, Fault::Client),
+        Some(rule) => match campaign::Rule::by_name(rule) {
+            Some(rule) => (rule.name(), Fault::Client),
+            None => WAITED_TOO_LONG,
+        },
+        None => WAITED_TOO_LONG,
     }
 }
 
@@ -224,6 +231,10 @@ impl Dispatcher {
                 Some(Halt::Cancelled) => {
                     let (rule, fault) = CANCELLED;
                     self.drop_row(row.attempt, row.story, rule, fault);
+                    continue;
+                }
+                Some(Halt::Withdrawn(rule)) => {
+                    self.drop_row(row.attempt, row.story, rule, Fault::Client);
                     continue;
                 }
             }

@@ -1,5 +1,5 @@
-//! Keeps batches going beside the dispatcher: looks at them a few times a second, and says which of
-//! them no number of is to be dialled.
+//! Keeps batches and campaigns going beside the dispatcher: looks at them a few times a second, and
+//! says which of them no number of is to be dialled.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 use yunling_app::App;
+use yunling_app::campaigns;
 use yunling_app::feed_batches::{self, Fed};
 use yunling_domain::RequestId;
 use yunling_store::StoreError;
@@ -22,23 +23,34 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How often results are added up.
 const ADD_UP_EVERY: Duration = Duration::from_secs(1);
 
-/// What keeps a batch's numbers from being dialled.
+/// What keeps the numbers of a batch or a campaign from being dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Halt {
     /// It goes on later.
     Paused,
     /// Its numbers only get their results.
     Cancelled,
+    /// It is a campaign, and its number goes back by this rule.
+    Withdrawn(&'static str),
 }
 
-/// The batches that no number of is to be dialled, as of the last look.
+/// The batches and campaigns that no number of is to be dialled, as of the last look.
 #[derive(Debug, Default)]
-pub(super) struct Halted(RwLock<HashMap<RequestId, Halt>>);
+pub(super) struct Halted {
+    batches: RwLock<HashMap<RequestId, Halt>>,
+    campaigns: RwLock<HashMap<RequestId, Halt>>,
+}
 
 impl Halted {
-    /// Whether this batch is one of them.
-    pub(super) fn of(&self, batch: &RequestId) -> Option<Halt> {
-        self.0.read().get(batch).copied()
+    /// Whether this one is among them.
+    pub(super) fn of(&self, id: &RequestId) -> Option<Halt> {
+        let of_batch = self.batches.read().get(id).copied();
+        of_batch.or_else(|| self.campaigns.read().get(id).copied())
+    }
+
+    fn set_campaigns(&self, halted: Vec<(RequestId, &'static str)>) {
+        let halted = halted.into_iter().map(|(id, rule)| (id, Halt::Withdrawn(rule)));
+        *self.campaigns.write() = halted.collect();
     }
 
     fn set(&self, batches: &[LiveBatch]) {
@@ -50,11 +62,12 @@ impl Halted {
             };
             Some((live.batch.request_id.clone(), halt))
         });
-        *self.0.write() = halted.collect();
+        *self.batches.write() = halted.collect();
     }
 }
 
-/// The first look: before anything is dialled, so that nothing of a paused batch is.
+/// The first look: before anything is dialled, so that nothing of a paused batch is. A campaign's
+/// calls ask once more by themselves.
 ///
 /// # Errors
 /// Those of a read.
@@ -62,6 +75,33 @@ pub(super) async fn look(app: &App, halted: &Halted) -> Result<(), StoreError> {
     let batches = yunling_store::batches::platform_side::live(app.store().reader()).await?;
     halted.set(&batches);
     Ok(())
+}
+
+/// How often campaigns are looked at while there are any: calls of theirs that are over are counted
+/// then, and as many as the window holds go out.
+const CAMPAIGNS_BUSY: Duration = Duration::from_millis(250);
+/// How often somebody looks whether there are any.
+const CAMPAIGNS_IDLE: Duration = Duration::from_millis(1_000);
+
+/// Feeds campaigns until the node drains. Apart from batches, so that neither waits for the other.
+pub(super) async fn run_campaigns(app: App, halted: Arc<Halted>, draining: CancellationToken) {
+    loop {
+        let live = match campaigns::feed::run(&app).await {
+            Ok(fed) => {
+                halted.set_campaigns(fed.halted);
+                fed.live
+            }
+            Err(error) => {
+                tracing::warn!(%error, "campaigns were not looked at");
+                0
+            }
+        };
+        metrics::gauge!("yunling_campaigns_live").set(live as f64);
+        let pause = if live == 0 { CAMPAIGNS_IDLE } else { CAMPAIGNS_BUSY };
+        if draining.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
 }
 
 /// Feeds until the node drains.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use yunling_app::directory::{Account, Application, Trunk};
 use yunling_app::{App, Directory};
 use yunling_domain::numbers::Prefix;
-use yunling_domain::policy::{self, Decision, Facts, Rule};
+use yunling_domain::policy::{self, CalleeFacts, Decision, Facts, Rule};
 use yunling_domain::{AccountId, ApplicationId, ErrorCode, Micros, Number, error_code};
 use yunling_store::attempts::{AttemptLane, NewAttempt};
 
@@ -105,6 +105,9 @@ impl Gate {
             open_classes: &application.open_classes,
             routes: directory.routes(),
             trunks_down: &closed,
+            // Asked when the call is about to begin: rows wait here, and the list grows
+            // (`supervision`).
+            callee: CalleeFacts::default(),
         };
         match policy::decide(&facts, now) {
             // It was accepted, so it waits for one of them to come up.

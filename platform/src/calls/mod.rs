@@ -2,8 +2,8 @@
 //!
 //! `dispatcher` claims rows and starts `conversation`s under `supervision`; each is one task that
 //! owns its machine. Click-to-call conversations have a folder of their own, `talk`. `feeder` turns
-//! the numbers of batches into rows. `map` is the only place where engine events become domain
-//! inputs. `recovery` ends what an earlier process left behind.
+//! the numbers of batches and campaigns into rows. `map` is the only place where engine events become
+//! domain inputs. `recovery` ends what an earlier process left behind.
 
 mod admission;
 mod anchor;
@@ -63,6 +63,7 @@ pub(crate) struct Calls {
     keeper: tokio::task::JoinHandle<()>,
     obeying: tokio::task::JoinHandle<()>,
     feeding: tokio::task::JoinHandle<()>,
+    campaigning: tokio::task::JoinHandle<()>,
     keeping: sip_trace::Keeping,
 }
 
@@ -120,8 +121,21 @@ impl Calls {
                 dispatcher.run().await;
             }
         });
+        let campaigning =
+            tokio::spawn(feeder::run_campaigns(app.clone(), Arc::clone(&halted), draining.clone()));
         let feeding = tokio::spawn(feeder::run(app, halted, draining.clone()));
-        Self { draining, closing, running, dispatcher, recovery, keeper, obeying, feeding, keeping }
+        Self {
+            draining,
+            closing,
+            running,
+            dispatcher,
+            recovery,
+            keeper,
+            obeying,
+            feeding,
+            campaigning,
+            keeping,
+        }
     }
 
     /// How many calls are under way.
@@ -134,6 +148,7 @@ impl Calls {
         self.draining.cancel();
         let _ = self.dispatcher.await;
         let _ = self.feeding.await;
+        let _ = self.campaigning.await;
         self.running.close();
         if tokio::time::timeout(patience, self.running.wait()).await.is_err() {
             tracing::warn!(calls = self.running.len(), "ending the calls that are still up");

@@ -8,16 +8,17 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
+use yunling_app::campaigns::brief::{self, Brief};
 use yunling_app::directory::Application;
 use yunling_app::finish_call::{self, AttemptFacts};
 use yunling_app::render_contents::{self, Rendered};
-use yunling_app::{App, Refusal, trace_context};
+use yunling_app::{App, Refusal, callee_facts, trace_context};
 use yunling_domain::call_cause::CallCause;
 use yunling_domain::contents::NoticeSpec;
 use yunling_domain::error_code::{DATABASE_UNAVAILABLE, INTERNAL, OVERLOADED, SHUTTING_DOWN};
 use yunling_domain::event::EventBody;
 use yunling_domain::notice::{Outcome, Plan};
-use yunling_domain::{Fault, Micros};
+use yunling_domain::{Fault, Micros, Number, policy};
 use yunling_store::attempts::{self, Attempt, AttemptLane};
 use yunling_store::{Lane, RequestKind, StoreError, requests, trace_contexts};
 use yunling_switch_contract::{Command, HangUpWhy, LegId, MediaFigures};
@@ -104,8 +105,12 @@ async fn run(
     progress: Arc<Progress>,
 ) {
     let Passed { application, trunks, permit, to, from, rule: _, route: _ } = passed;
-    let (spec, rendered) = match contents(&shell.app, &attempt, &application).await {
-        Ok(contents) => contents,
+    let (spec, rendered) = match contents(&shell.app, &attempt, &application, &to).await {
+        Ok(Said::Contents(contents)) => *contents,
+        Ok(Said::Withheld(rule)) => {
+            drop(permit);
+            return close_undialled(&shell, attempt, story, rule, Fault::Client).await;
+        }
         Err(error) if is_passing(&error) => {
             tracing::warn!(%error, "a call was not begun: the database is away");
             drop(permit);
@@ -150,26 +155,64 @@ pub(super) fn is_passing(refusal: &Refusal) -> bool {
     [DATABASE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN].contains(&refusal.code)
 }
 
+/// What a call is to say.
+enum Said {
+    /// This.
+    Contents(Box<(NoticeSpec, Rendered)>),
+    /// It is not to be dialled, by this rule; a campaign's number goes back.
+    Withheld(&'static str),
+}
+
 /// What the call says, and how.
 async fn contents(
     app: &App,
     attempt: &Attempt,
     application: &Application,
-) -> Result<(NoticeSpec, Rendered), Refusal> {
+    to: &Number,
+) -> Result<Said, Refusal> {
     let request = requests::platform_side::get(app.store().reader(), &attempt.queued.request_id)
         .await?
         .ok_or_else(|| {
             Refusal::new(INTERNAL).with_detail("the request of a stored call is gone")
         })?;
+    let kind = request.accepted.kind;
+    if kind == RequestKind::Campaign {
+        return match brief::run(app, &attempt.queued.call_id, request.accepted.spec).await? {
+            Brief::Say(spec) => {
+                let rendered = render_contents::run(app, application, &spec).await?;
+                Ok(Said::Contents(Box::new((spec, rendered))))
+            }
+            Brief::Withhold(rule) => Ok(Said::Withheld(rule)),
+        };
+    }
+    if let Some(rule) = unwanted(app, attempt, kind, to).await? {
+        return Ok(Said::Withheld(rule.name()));
+    }
     let spec: NoticeSpec = serde_json::from_value(request.accepted.spec).map_err(|error| {
         tracing::error!(%error, request = %attempt.queued.request_id, "a stored request cannot be read");
         Refusal::new(INTERNAL).with_detail("the stored request cannot be read")
     })?;
     let mut rendered = render_contents::run(app, application, &spec).await?;
-    if request.accepted.kind == RequestKind::Captcha {
+    if kind == RequestKind::Captcha {
         render_contents::introduce_code(app, &spec, &mut rendered);
     }
-    Ok((spec, rendered))
+    Ok(Said::Contents(Box::new((spec, rendered))))
+}
+
+/// The rule by which a callee who has not asked for the call does not get it. The gate asked when
+/// the request came in, if at all; the row has waited since.
+async fn unwanted(
+    app: &App,
+    attempt: &Attempt,
+    kind: RequestKind,
+    to: &Number,
+) -> Result<Option<policy::Rule>, Refusal> {
+    let directory = app.directory();
+    // The gate has just found it.
+    let Some(account) = directory.account(&attempt.queued.account) else { return Ok(None) };
+    let now = app.clock().now();
+    let callee = callee_facts::gather(app, account, kind, to, now).await?;
+    Ok(policy::ask_of_callee(callee).err().map(|(_, rule)| rule))
 }
 
 /// Ends a row that no call is made for: result 1, reason 2.

@@ -4,6 +4,8 @@ use sea_orm::{
     QuerySelect, sea_query::Expr,
 };
 use serde_json::Value;
+use yunling_domain::campaign::PastCall;
+use yunling_domain::conversation::ByeType;
 use yunling_domain::{AccountId, ApplicationId, CallId, ConversationId, Micros, RequestId};
 
 use crate::{
@@ -58,6 +60,12 @@ pub struct Cdr {
     pub figures: Option<Value>,
     /// The deciding rule of the gate.
     pub rule: Option<String>,
+    /// Its place in the conversation, the published `callSeq`.
+    pub leg: u8,
+    /// How the conversation ended, of click-to-call.
+    pub bye_type: Option<ByeType>,
+    /// Additive `hangupReason`, of click-to-call.
+    pub hangup_reason: Option<String>,
 }
 
 /// Which calls a list shows. Conditions are joined by "and".
@@ -107,8 +115,16 @@ impl TryFrom<Model> for Cdr {
             input_key: row.input_key,
             figures: row.figures,
             rule: row.rule,
+            leg: narrow(row.leg.into(), "leg")?,
+            bye_type: row.bye_type.map(bye_type).transpose()?,
+            hangup_reason: row.hangup_reason,
         })
     }
+}
+
+fn bye_type(number: i16) -> Result<ByeType, StoreError> {
+    let number: u8 = narrow(number.into(), "bye_type")?;
+    ByeType::try_from(number).map_err(|what| StoreError::Undecodable { table: "call", what })
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64, column: &str) -> Result<T, StoreError> {
@@ -159,6 +175,9 @@ fn row(account: &AccountId, record: &Cdr) -> ActiveModel {
         input_key: Set(record.input_key.clone()),
         figures: Set(record.figures.clone()),
         rule: Set(record.rule.clone()),
+        leg: Set(record.leg.into()),
+        bye_type: Set(record.bye_type.map(|bye_type| bye_type.number().into())),
+        hangup_reason: Set(record.hangup_reason.clone()),
     }
 }
 
@@ -190,12 +209,68 @@ pub async fn of_conversation(
 ) -> Result<Vec<Cdr>, StoreError> {
     let rows = Entity::find()
         .filter(Column::ConversationId.eq(conversation.as_str()))
-        .filter(Column::Account.eq(account.as_str()))
+        .filter(compare::besides(Column::Account, account.as_str()))
         .order_by_asc(Column::StartedAt)
         .order_by_asc(Column::CallId)
         .all(connection)
         .await?;
     rows.into_iter().map(Cdr::try_from).collect()
+}
+
+/// The calls of those of the account's conversations, each conversation's by their places in it.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_conversations(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    conversations: &[ConversationId],
+) -> Result<Vec<Cdr>, StoreError> {
+    if conversations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::ConversationId.is_in(conversations.iter().map(ConversationId::as_str)))
+        .filter(compare::besides(Column::Account, account.as_str()))
+        .order_by_asc(Column::ConversationId)
+        .order_by_asc(Column::Leg)
+        .order_by_asc(Column::CallId)
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Cdr::try_from).collect()
+}
+
+/// Calls of these kinds to these numbers that were dialled since an instant and are over, each with
+/// its number.
+///
+/// # Errors
+/// Those of a read.
+pub async fn dialled_to(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    numbers: &[&str],
+    kinds: &[RequestKind],
+    since: Micros,
+) -> Result<Vec<(String, PastCall)>, StoreError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(String, String, i64)> = Entity::find()
+        .select_only()
+        .columns([Column::ToNumber, Column::FromNumber, Column::StartedAt])
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::ToNumber.is_in(numbers.iter().copied()))
+        .filter(Column::StartedAt.gte(since.0))
+        .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())))
+        // What no trunk was chosen for was never dialled.
+        .filter(Column::Trunk.is_not_null())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let call = |(to, from, at): (String, String, i64)| {
+        (to, PastCall { at: Micros(at), from: Some(from).filter(|from| !from.is_empty()) })
+    };
+    Ok(rows.into_iter().map(call).collect())
 }
 
 /// The account's calls, newest first.

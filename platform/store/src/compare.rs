@@ -1,7 +1,7 @@
 //! Conditions that several lists share.
 use sea_orm::{
     ColumnTrait, Condition, Value,
-    sea_query::{Expr, ExprTrait, SimpleExpr},
+    sea_query::{BinOper, Expr, ExprTrait, SimpleExpr},
 };
 use yunling_domain::Micros;
 
@@ -17,6 +17,12 @@ pub(crate) fn after<C: ColumnTrait>(
 ) -> SimpleExpr {
     Expr::tuple([Expr::col(instant), Expr::col(key)])
         .lt(Expr::tuple([Expr::val(at.0), Expr::val(id)]))
+}
+
+/// A condition that no index answers, beside one that does: without statistics SQLite would take an
+/// account's index, and with it every row of the account, for a better one than a conversation's.
+pub(crate) fn besides<C: ColumnTrait>(column: C, text: &str) -> SimpleExpr {
+    Expr::col(column).binary(BinOper::Custom("||"), "").eq(text)
 }
 
 /// Rows of a time range.

@@ -8,7 +8,7 @@ use crate::StoreError;
 pub const MAX_PAGE: u32 = 500;
 
 /// The place after the last row of a page, in the order newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cursor {
     /// The row's instant.
     pub at: Micros,
@@ -76,7 +76,7 @@ impl<T> Page<T> {
 }
 
 /// Instants from (inclusive) and to (exclusive); an absent bound is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TimeRange {
     /// The first instant that belongs to the range.
     pub from: Option<Micros>,

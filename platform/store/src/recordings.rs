@@ -319,6 +319,26 @@ pub async fn of_conversation(
         .transpose()
 }
 
+/// The recordings of those of the account's conversations that have one.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_conversations(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    conversations: &[ConversationId],
+) -> Result<Vec<Recording>, StoreError> {
+    if conversations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::ConversationId.is_in(conversations.iter().map(ConversationId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(Recording::try_from).collect()
+}
+
 /// The account's recordings, newest first.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use yunling_domain::{AccountId, ApplicationId, Micros, RequestId};
 use crate::{
     Cursor, Page, PageRequest, RequestKind, StoreError, TimeRange, compare,
     entity::{
-        attempt, batch,
+        attempt, batch, campaign,
         request::{ActiveModel, Column, Entity, Model},
     },
 };
@@ -25,7 +25,8 @@ pub struct NewRequest {
     pub application: ApplicationId,
     /// What was asked for.
     pub kind: RequestKind,
-    /// What is to be done: a serialised `NoticeSpec`, or for a click its `ClickSpec`.
+    /// What is to be done: a serialised `NoticeSpec`, for a click its `ClickSpec`, for a campaign its
+    /// `CampaignContents`.
     pub spec: Value,
     /// The callee as the customer wrote it; empty for a batch, whose numbers are many.
     pub to_raw: String,
@@ -135,7 +136,9 @@ impl TryFrom<Model> for Request {
 pub async fn insert(tx: &impl ConnectionTrait, new: &NewRequest) -> Result<(), StoreError> {
     let state = match new.kind {
         RequestKind::Batch => RequestState::Expanding,
-        RequestKind::Notice | RequestKind::Captcha | RequestKind::Click => RequestState::Accepted,
+        RequestKind::Notice | RequestKind::Captcha | RequestKind::Click | RequestKind::Campaign => {
+            RequestState::Accepted
+        }
     };
     let row = ActiveModel {
         id: Set(new.id.to_string()),
@@ -209,6 +212,29 @@ pub async fn these(
     rows.into_iter().map(Request::try_from).collect()
 }
 
+/// The customer's own text of those of the account's requests that have one.
+///
+/// # Errors
+/// Those of a read.
+pub async fn user_data(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    ids: &[RequestId],
+) -> Result<Vec<(RequestId, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(String, Option<String>)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Userdata])
+        .filter(Column::Id.is_in(ids.iter().map(RequestId::as_str)))
+        .filter(Column::Account.eq(account.as_str()))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(id, text)| Some((RequestId::new(id), text?))).collect())
+}
+
 /// The account's requests, newest first.
 ///
 /// # Errors
@@ -274,9 +300,16 @@ pub async fn live(
         .column(batch::Column::RequestId)
         .filter(batch::Column::Account.eq(account.as_str()))
         .filter(Expr::cust("finished_at IS NULL"));
+    // A campaign's contents are chosen long before its first call.
+    let of_live_campaigns = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::RequestId)
+        .filter(campaign::Column::Account.eq(account.as_str()))
+        .filter(Expr::cust("finished_at IS NULL"));
     let live = Condition::any()
         .add(Column::State.eq(RequestState::Expanding.as_str()))
         .add(Column::Id.in_subquery(of_live_batches.into_query()))
+        .add(Column::Id.in_subquery(of_live_campaigns.into_query()))
         .add(Column::Id.in_subquery(of_live_calls.into_query()));
     let mut find = Entity::find()
         .filter(Column::Account.eq(account.as_str()))

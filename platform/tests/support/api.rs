@@ -97,6 +97,14 @@ impl Api {
         self.try_send(method, path, body, &[]).await.expect("the node answers")
     }
 
+    /// Any file to a node that is up.
+    pub(crate) async fn upload(&self, method: Method, path: &str, file: &str) -> Reply {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = request.basic_auth(&self.account, Some(&self.password));
+        let answer = request.body(file.to_owned()).send().await.expect("the node answers");
+        Reply::of(answer).await.expect("a whole answer")
+    }
+
     /// GET.
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await

@@ -10,6 +10,7 @@
 
 pub(crate) mod api;
 pub(crate) mod batch;
+pub(crate) mod campaign;
 pub(crate) mod carrier;
 pub(crate) mod command;
 pub(crate) mod customer;

@@ -6,8 +6,10 @@
 //! transactions give no access to the connection that `push` wants. So a wake-up is stored just
 //! after the attempt that it belongs to and not with it; [`sweep`] covers the gap.
 
+mod call_records;
 mod dead_endpoints;
 mod desk;
+mod exports;
 mod far_wakes;
 mod on_postgres;
 mod on_sqlite;
@@ -26,8 +28,10 @@ use tokio_util::sync::CancellationToken;
 use yunling_app::config::Migration;
 use yunling_store::StoreError;
 
+use call_records::CallRecords;
 use dead_endpoints::DeadEndpoints;
 pub(crate) use desk::Desk;
+use exports::Exports;
 use recordings::Recordings;
 use retention::Retention;
 use sweep::Sweep;
@@ -63,10 +67,14 @@ impl Jobs {
         tasks.spawn(worker::work::<Retention>(desk.clone(), stopping.clone()));
         tasks.spawn(worker::work::<Recordings>(desk.clone(), stopping.clone()));
         tasks.spawn(worker::work::<DeadEndpoints>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<CallRecords>(desk.clone(), stopping.clone()));
+        tasks.spawn(worker::work::<Exports>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<Sweep>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<Retention>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<Recordings>(desk.clone(), stopping.clone()));
         tasks.spawn(schedule::keep::<DeadEndpoints>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<CallRecords>(desk.clone(), stopping.clone()));
+        tasks.spawn(schedule::keep::<Exports>(desk.clone(), stopping.clone()));
         tasks.spawn(far_wakes::store(desk, far, stopping.clone()));
         Ok(Self { stopping, tasks })
     }

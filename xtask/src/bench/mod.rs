@@ -2,9 +2,11 @@
 //! measured and how is told in docs/BENCHMARKS.md.
 
 mod alone;
+mod ask;
 mod bridge;
 mod callees;
 mod captcha;
+mod cdr;
 mod child;
 mod node;
 mod peer;
@@ -46,6 +48,8 @@ enum Subject {
     Bridge(bridge::Bridges),
     /// Captchas: from request to INVITE, alone and beside a batch at full speed
     Captcha(captcha::Captchas),
+    /// Call records: searches, deep pages and exports among many
+    Cdr(cdr::Cdrs),
 }
 
 /// Options of `bench notices`.
@@ -119,6 +123,7 @@ impl Bench {
             Subject::Notices(notices) => notices.run(workspace),
             Subject::Bridge(bridges) => bridges.run(workspace),
             Subject::Captcha(captchas) => captchas.run(workspace),
+            Subject::Cdr(cdrs) => cdrs.run(workspace),
         }
     }
 }

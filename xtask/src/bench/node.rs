@@ -18,9 +18,9 @@ const NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 77, 1));
 /// Where its customer listens.
 const CUSTOMER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 77, 4));
 /// The tenant's names; any do.
-const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
+pub(super) const ACCOUNT: &str = "abcdefghijklmnopqrstuvwxyz012345";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const APPID: &str = "11111111111111111111111111111111";
+pub(super) const APPID: &str = "11111111111111111111111111111111";
 const CONTENT: &str = "prompt.wav";
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
@@ -37,23 +37,23 @@ pub(super) struct SetUp<'a> {
     pub(super) prompt_s: f64,
 }
 
-/// A node that runs, and its customer.
-pub(super) struct Node {
+/// A node that runs.
+pub(super) struct Platform {
     process: Program,
-    pub(super) customer: Program,
-    /// The arguments by which a program of the bench finds and enters it.
-    pub(super) access: Vec<String>,
-    folder: PathBuf,
+    /// Where it answers.
+    pub(super) http: SocketAddr,
+    /// Its settings, documents and data.
+    pub(super) folder: PathBuf,
 }
 
-impl Node {
-    /// Starts both.
-    pub(super) fn start(tools: &Tools, set_up: &SetUp<'_>) -> Result<Self> {
+impl Platform {
+    /// Starts one whose callbacks go to `receiver`.
+    pub(super) fn start(tools: &Tools, set_up: &SetUp<'_>, receiver: SocketAddr) -> Result<Self> {
         let folder = tools.out.join(format!("node-{}", std::process::id()));
         // Left by a run that was killed, under a number that has come again.
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
-        let (http, receiver) = (free_tcp(NODE)?, free_tcp(CUSTOMER)?);
+        let http = free_tcp(NODE)?;
         let config = folder.join("yunling.yaml");
         // JSON is YAML.
         write(&config, &settings(http, free_udp(NODE)?, set_up).to_string())?;
@@ -63,9 +63,39 @@ impl Node {
         let mut process =
             Program::start("yunling", &tools.yunling, arguments, &tools.out.join("node.log"))?;
         wait_until_healthy(http, &mut process, &tools.out)?;
+        Ok(Self { process, http, folder })
+    }
+
+    /// What it has used so far.
+    pub(super) fn usage(&self) -> Result<Usage> {
+        self.process.usage()
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.process.kill();
+        // It is in the target directory, and made anew by the next run.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A node that runs, and its customer.
+pub(super) struct Node {
+    platform: Platform,
+    pub(super) customer: Program,
+    /// The arguments by which a program of the bench finds and enters it.
+    pub(super) access: Vec<String>,
+}
+
+impl Node {
+    /// Starts both.
+    pub(super) fn start(tools: &Tools, set_up: &SetUp<'_>) -> Result<Self> {
+        let receiver = free_tcp(CUSTOMER)?;
+        let platform = Platform::start(tools, set_up, receiver)?;
         let mut access = Vec::new();
         for (name, value) in [
-            ("--api", http.to_string()),
+            ("--api", platform.http.to_string()),
             ("--account", ACCOUNT.to_owned()),
             ("--token", TOKEN.to_owned()),
             ("--appid", APPID.to_owned()),
@@ -78,20 +108,12 @@ impl Node {
         arguments.extend(["--receive".to_owned(), receiver.to_string()]);
         let log = tools.out.join("customer.log");
         let customer = Program::ready("the customer", &tools.bench, arguments, &log)?;
-        Ok(Self { process, customer, access, folder })
+        Ok(Self { platform, customer, access })
     }
 
-    /// What it has used so far.
+    /// What the node has used so far.
     pub(super) fn usage(&self) -> Result<Usage> {
-        self.process.usage()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.process.kill();
-        // It is in the target directory, and made anew by the next run.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        self.platform.usage()
     }
 }
 

@@ -1,4 +1,5 @@
 use serde::Deserialize;
+use yunling_domain::campaign::TimeOfDay;
 
 /// `calls:` — timers and limits of calls (RESOLUTIONS.md, "Voice surface" and "Why a leg failed").
 #[derive(Debug, Clone, Deserialize)]
@@ -28,6 +29,8 @@ pub struct Calls {
     /// Numbers of all unfinished batches of an account that wait for their turn; beyond it another
     /// batch is refused.
     pub batch_max_waiting: u32,
+    /// The hours in which campaigns may call, in the callee's zone.
+    pub campaign_hours: CampaignHours,
     /// How long shutdown waits for calls to end, seconds.
     pub drain_s: u32,
 }
@@ -46,8 +49,25 @@ impl Default for Calls {
             live_share_percent: 10,
             batch_max_numbers: 100_000,
             batch_max_waiting: 1_000_000,
+            campaign_hours: CampaignHours::default(),
             drain_s: 30,
         }
+    }
+}
+
+/// `calls.campaign_hours:` — the widest hours that a tenant may give a campaign.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CampaignHours {
+    /// From this time on.
+    pub from: TimeOfDay,
+    /// Up to this time.
+    pub to: TimeOfDay,
+}
+
+impl Default for CampaignHours {
+    fn default() -> Self {
+        Self { from: TimeOfDay::from_minutes(8 * 60), to: TimeOfDay::from_minutes(21 * 60) }
     }
 }
 

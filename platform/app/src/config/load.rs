@@ -1,6 +1,6 @@
 //! Reading `yunling.yaml`: text → settings whose paths are whole and whose numbers are possible.
 
-use super::{Settings, SipListen, SipTransport, recordings};
+use super::{Settings, SipListen, SipTransport, exports, recordings};
 use crate::yaml::{self, FieldPath, FileError, Parsed};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,11 @@ impl Settings {
             None => settings.data_dir.join(recordings::FOLDER),
         });
         settings.recordings.place(folder);
+        let given = settings.exports.folder.take();
+        settings.exports.folder = Some(match given {
+            Some(given) => from_folder(folder, &given),
+            None => settings.data_dir.join(exports::FOLDER),
+        });
         if let Some(tls) = &mut settings.sip.tls {
             for file in [&mut tls.certificate, &mut tls.key] {
                 *file = from_folder(folder, file);
@@ -78,6 +83,11 @@ impl Settings {
         if let Some((key, problem)) = self.recordings.impossible() {
             return Some((field("recordings", key), problem));
         }
+        let hours = self.calls.campaign_hours;
+        if hours.from >= hours.to {
+            let problem = format!("expected from before to, found {} to {}", hours.from, hours.to);
+            return Some((field("calls", "campaign_hours"), problem));
+        }
         let flood = self.sip.flood;
         let limits = [("per_source_per_s", flood.per_source_per_s), ("burst", flood.burst)];
         if let Some((key, found)) =
@@ -86,7 +96,7 @@ impl Settings {
             let problem = format!("expected 1 to 1000000, found {found}");
             return Some((field("sip", "flood").key(key), problem));
         }
-        let numbers: [(&str, &str, u64, u64, u64); 26] = [
+        let numbers: [(&str, &str, u64, u64, u64); 28] = [
             ("rtp", "silence_s", self.rtp.silence_s.into(), 2, 3_600),
             ("callbacks", "max_in_flight", self.callbacks.max_in_flight.into(), 1, 100_000),
             (
@@ -116,6 +126,8 @@ impl Settings {
             ("recordings", "keep_days", self.recordings.keep_days.into(), 1, 36_500),
             ("recordings", "link_s", self.recordings.link_s.into(), 60, 315_360_000),
             ("recordings", "min_free_mib", self.recordings.min_free_mib.into(), 0, 1 << 30),
+            ("exports", "keep_days", self.exports.keep_days.into(), 1, 36_500),
+            ("exports", "link_s", self.exports.link_s.into(), 60, 315_360_000),
             ("sip_trace", "ring_mib", self.sip_trace.ring_mib.into(), 0, 1 << 16),
             ("sip_trace", "sample_percent", self.sip_trace.sample_percent.into(), 0, 100),
             ("sip_trace", "keep_days", self.sip_trace.keep_days.into(), 1, 3_650),

@@ -4,6 +4,7 @@
 
 mod address;
 mod calls;
+mod exports;
 mod load;
 mod media;
 mod recordings;
@@ -11,7 +12,8 @@ mod sip_trace;
 mod telemetry;
 
 pub use address::{Cidr, PortRange, SipListen, SipTransport};
-pub use calls::{Calls, QueueMaxWait};
+pub use calls::{Calls, CampaignHours, QueueMaxWait};
+pub use exports::Exports;
 pub use media::Media;
 pub use recordings::{ObjectStore, Recordings, StoreKind};
 pub use sip_trace::{Keep, SipTraceRule};
@@ -61,6 +63,9 @@ pub struct Settings {
     /// Where recordings of calls go, and for how long.
     #[serde(default)]
     pub recordings: Recordings,
+    /// Where exports of call records go, and for how long.
+    #[serde(default)]
+    pub exports: Exports,
     /// The log on standard error.
     #[serde(default)]
     pub log: Log,

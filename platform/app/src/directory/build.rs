@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use yunling_domain::campaign::Caps;
 use yunling_domain::policy::{CallerIdFacts, RouteTable, voice_destinations};
 use yunling_domain::{AccountId, ApplicationId, NumberFormat, admission};
 use yunling_store::trunk_states::Draining;
@@ -163,6 +164,11 @@ fn account(
         suspended: doc.status == Some(AccountStatus::Suspended),
         queue_max_len: limits.queue_max_len.map_or(ingredients.queue_max_len, |limit| limit.get()),
         limits: admission_limits(&limits),
+        callee_caps: Caps {
+            a_day: limits.calls_per_callee_a_day.map(|most| most.get()),
+            a_week: limits.calls_per_callee_a_week.map(|most| most.get()),
+        },
+        cdr_keep_days: doc.cdr_keep_days.map(|days| days.get()),
         applications: applications.collect(),
     }
 }

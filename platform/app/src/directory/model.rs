@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use yunling_domain::admission::Limits;
+use yunling_domain::campaign::Caps;
 use yunling_domain::policy::CallerIdFacts;
 use yunling_domain::{AccountId, ApplicationId, NumberClass, NumberFormat};
 
@@ -25,6 +26,10 @@ pub struct Account {
     pub limits: Limits,
     /// How many of its calls may wait for a line.
     pub queue_max_len: u32,
+    /// How many calls one callee gets at most without asking for them.
+    pub callee_caps: Caps,
+    /// How long its call records are kept, days; absent: for ever.
+    pub cdr_keep_days: Option<u32>,
     /// Its applications.
     pub applications: HashMap<ApplicationId, Arc<Application>>,
 }

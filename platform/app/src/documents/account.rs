@@ -32,6 +32,10 @@ pub struct AccountDoc {
     /// Its limits; absent: none of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// How long its call records are kept, days, and what tells of their conversations; absent: for
+    /// ever. Recordings have a time of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdr_keep_days: Option<Positive>,
     /// Console users.
     #[serde(default, skip_serializing)]
     pub users: Vec<UserDoc>,
@@ -77,6 +81,13 @@ pub struct Limits {
     /// Calls that may wait for a line; absent: the node's `calls.queue_max_len`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_max_len: Option<Positive>,
+    /// Calls that one callee gets at most on a day of its zone without asking for them: notices,
+    /// batches and campaigns together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_callee_a_day: Option<Positive>,
+    /// The same for a week, from Monday on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_callee_a_week: Option<Positive>,
 }
 
 /// An account's token may be this short; ours have 32 characters.

@@ -12,7 +12,7 @@ mod link;
 mod move_out;
 mod open;
 mod publish;
-mod range;
+pub(crate) mod range;
 mod settle;
 
 pub use begin::{NotBegun, Place, begin};

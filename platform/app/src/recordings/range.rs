@@ -2,14 +2,14 @@
 
 /// No part of the file lies in the range that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotSatisfiable;
+pub(crate) struct NotSatisfiable;
 
 /// The first and the last byte that are asked for; `None` where the whole file is to be sent: no
 /// header, one that is not understood, or several ranges, which may be answered so (§14.2).
 ///
 /// # Errors
 /// [`NotSatisfiable`].
-pub(super) fn part(header: Option<&str>, whole: u64) -> Result<Option<(u64, u64)>, NotSatisfiable> {
+pub(crate) fn part(header: Option<&str>, whole: u64) -> Result<Option<(u64, u64)>, NotSatisfiable> {
     let Some((first, last)) = header.and_then(read) else {
         return Ok(None);
     };

@@ -24,6 +24,7 @@ use yunling_domain::error_code::{
     ALL_TRUNKS_DOWN, DESTINATION_NOT_ALLOWED, EMERGENCY_NUMBER, INTERNAL, NO_CALLER_ID, QUEUE_FULL,
     ROUTE_WITHOUT_TRUNK, UNKNOWN_APPLICATION,
 };
+use yunling_domain::policy::CalleeFacts;
 use yunling_domain::{Number, RequestId};
 use yunling_store::batches;
 
@@ -112,6 +113,8 @@ async fn examine(
         let mut asked: Option<Result<Passed, Refusal>> = None;
         let ask = |to: &Number| {
             if asked.as_ref().is_none_or(depends_on_number) {
+                // Of each callee is asked when its turn comes.
+                let to = (to, CalleeFacts::default());
                 let answer = submit_notice::ask_gate(&app, &application, to, from.as_ref(), now);
                 // The first refusal is told, if no later number passes.
                 if asked.is_none() || answer.is_ok() {

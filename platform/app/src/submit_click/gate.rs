@@ -9,7 +9,7 @@ use std::time::Duration;
 use yunling_domain::error_code::{
     ACCOUNT_AT_LIMIT, ALL_TRUNKS_DOWN, DESTINATION_NOT_ALLOWED, TRUNK_AT_LIMIT,
 };
-use yunling_domain::policy::{Decision, Facts, decide};
+use yunling_domain::policy::{CalleeFacts, Decision, Facts, decide};
 use yunling_domain::{Micros, Number};
 
 /// When a line is likely to be free again, seconds.
@@ -34,6 +34,8 @@ pub(crate) fn ask(
         open_classes: &application.open_classes,
         routes: directory.routes(),
         trunks_down: &trunks_down,
+        // One of the two waits for the other.
+        callee: CalleeFacts::default(),
     };
     match decide(&facts, now) {
         Decision::Allow { from, rule, .. } => {

@@ -14,12 +14,12 @@ use crate::field_text::FieldText;
 use crate::idempotency::{self, Idempotency};
 use crate::principal::{Granted, SendNotices};
 use crate::queue_room::{self, Taking};
-use crate::{App, Refusal};
+use crate::{App, Refusal, callee_facts};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use validate::{Callee, Checked};
 use yunling_domain::error_code::{MISSING_APPLICATION, UNKNOWN_APPLICATION};
-use yunling_domain::policy::{Decision, Facts, decide};
+use yunling_domain::policy::{CalleeFacts, Decision, Facts, decide};
 use yunling_domain::{ApplicationId, CallId, Micros, Number, RequestId};
 
 /// What is known of a request besides its fields.
@@ -117,7 +117,9 @@ async fn decide_and_store(
     let checked = check(application)?;
 
     let now = app.clock().now();
-    let passed = ask_gate(app, application, &checked.to.number, checked.from.as_ref(), now)?;
+    let callee = callee_facts::gather(app, account, single.kind(), &checked.to.number, now).await?;
+    let to = (&checked.to.number, callee);
+    let passed = ask_gate(app, application, to, checked.from.as_ref(), now)?;
     let taking = match envelope.idempotency {
         Some(_) => Taking::WhenUsed,
         None => Taking::AtOnce,
@@ -168,7 +170,7 @@ pub(crate) struct Passed {
 pub(crate) fn ask_gate(
     app: &App,
     application: &Application,
-    to: &Number,
+    (to, callee): (&Number, CalleeFacts),
     from: Option<&Number>,
     now: Micros,
 ) -> Result<Passed, Refusal> {
@@ -180,6 +182,7 @@ pub(crate) fn ask_gate(
         open_classes: &application.open_classes,
         routes: directory.routes(),
         trunks_down: &trunks_down,
+        callee,
     };
     match decide(&facts, now) {
         Decision::Allow { from, rule, .. } => {

@@ -174,6 +174,7 @@ fn decisions() {
             open_classes: &case.open.iter().copied().collect(),
             routes: &RouteTable::default(),
             trunks_down: &case.down.iter().map(|name| (*name).to_owned()).collect(),
+            callee: CalleeFacts::default(),
         };
         let expected = match case.expected {
             Ok((trunks, from)) => Decision::Allow {
@@ -228,6 +229,7 @@ fn the_longest_prefix_chooses_the_trunks() {
             open_classes: &open,
             routes: &routes,
             trunks_down: &down.iter().map(|name| (*name).to_owned()).collect(),
+            callee: CalleeFacts::default(),
         };
         let expected = match expected {
             Ok((route, trunks)) => Decision::Allow {
@@ -255,6 +257,7 @@ fn an_application_without_a_caller_id() {
             open_classes: &voice_destinations(),
             routes: &RouteTable::default(),
             trunks_down: &BTreeSet::new(),
+            callee: CalleeFacts::default(),
         };
         let refused = Decision::Refuse { code: NO_CALLER_ID, rule: Rule::CallerIdDefault };
         assert_eq!(decide(&facts, Micros(0)), refused);
@@ -262,9 +265,40 @@ fn an_application_without_a_caller_id() {
 }
 
 #[test]
+fn who_does_not_want_to_be_called_is_not() {
+    let ids = caller_ids();
+    let none = BTreeSet::new();
+    let callee = |is_listed, is_capped| CalleeFacts { is_listed, is_capped };
+    // (callee, destination, rule)
+    let cases = [
+        (callee(false, false), "13800100001", None),
+        (callee(true, false), "13800100001", Some((DO_NOT_CALL, Rule::DoNotCall))),
+        (callee(false, true), "13800100001", Some((CALLEE_AT_LIMIT, Rule::CalleeCap))),
+        (callee(true, true), "13800100001", Some((DO_NOT_CALL, Rule::DoNotCall))),
+        (callee(true, true), "95588", Some((DESTINATION_NOT_ALLOWED, Rule::DestinationClass))),
+    ];
+    for (callee, to, expected) in cases {
+        let facts = Facts {
+            to: &Number::parse_dialable(to).unwrap(),
+            from: None,
+            caller_ids: &ids,
+            open_classes: &voice_destinations(),
+            routes: &RouteTable::default(),
+            trunks_down: &none,
+            callee,
+        };
+        let refused = match decide(&facts, Micros(0)) {
+            Decision::Refuse { code, rule } => Some((code, rule)),
+            Decision::Allow { .. } | Decision::Defer { .. } => None,
+        };
+        assert_eq!(refused, expected, "{callee:?} {to}");
+    }
+}
+
+#[test]
 fn rules_have_stable_names_and_texts() {
     let names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    insta::assert_snapshot!(names.join(" "), @"emergency caller_id_owned caller_id_for_application caller_id_default destination_class trunk_configured route_trunks trunks_down passed");
+    insta::assert_snapshot!(names.join(" "), @"emergency caller_id_owned caller_id_for_application caller_id_default destination_class do_not_call callee_cap trunk_configured route_trunks trunks_down passed");
     for rule in Rule::ALL {
         assert_eq!(Rule::by_name(rule.name()), Some(rule));
         assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());

@@ -9,8 +9,15 @@ mod body;
 mod browser_tokens;
 mod caller;
 mod calls;
+mod campaigns;
+mod cdr_conditions;
+mod cdr_exports;
+mod cdrs;
 mod conversations;
+mod csv_body;
+mod csv_file;
 mod deliveries;
+mod do_not_call;
 mod media;
 mod problem;
 mod query;
@@ -25,8 +32,8 @@ pub(super) use self::problem::Problem;
 /// Every operation of the admin API.
 pub(super) fn operations() -> impl OpenApi {
     (
-        batches::BatchesApi,
-        calls::CallsApi,
+        (batches::BatchesApi, campaigns::CampaignsApi, do_not_call::DoNotCallApi),
+        (calls::CallsApi, cdrs::CdrsApi, cdr_exports::CdrExportsApi),
         conversations::ConversationsApi,
         deliveries::DeliveriesApi,
         (recordings::RecordingsApi, browser_tokens::BrowserTokensApi),

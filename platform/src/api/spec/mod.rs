@@ -40,12 +40,13 @@ once, and any 2xx acknowledges.
 The document that SDKs are made from: [/openapi.json](/openapi.json).";
 
 /// The chapters, those that a newcomer needs first.
-const CHAPTERS: [&str; 14] = [
+const CHAPTERS: [&str; 15] = [
     "Voice notices",
     "Voice captchas",
     "Click to call",
     "Calls",
     "Batches",
+    "Campaigns",
     "Call records",
     "Callback deliveries",
     "Media library",
@@ -168,6 +169,7 @@ mod tests {
     use std::collections::BTreeSet;
     use yunling_domain::Micros;
     use yunling_domain::callback::{ResultFacts, ResultKind, result_callback};
+    use yunling_domain::campaign::{FinishedCallback, FinishedFacts};
 
     #[test]
     fn the_committed_description_is_the_codes() {
@@ -227,6 +229,36 @@ mod tests {
             found.insert(id);
         }
         assert_eq!(found, known, "examples.json names the operations that there are");
+    }
+
+    #[test]
+    fn the_described_end_of_a_campaign_has_the_fields_that_are_sent() {
+        let facts = FinishedFacts {
+            id: "RQ",
+            run_of: Some("RQ"),
+            name: "n",
+            application: "1",
+            state: "finished",
+            started_at: Some(Micros(0)),
+            finished_at: Micros(0),
+            total: 1,
+            results: [0; 9],
+            calls: 1,
+            talk_s: 1,
+            userdata: None,
+        };
+        let sent = FinishedCallback::new(&facts).to_value();
+        let names =
+            |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let content = &parsed(WEBHOOKS)["campaignFinished"]["post"]["requestBody"]["content"]["application/json"];
+        let properties = &content["schema"]["properties"];
+        assert_eq!(names(properties), names(&sent));
+        assert_eq!(names(&properties["counts"]["properties"]), names(&sent["counts"]));
+        let example = &content["examples"]["one"]["value"];
+        assert!(names(example).is_subset(&names(&sent)));
+        let sum: u64 =
+            example["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        assert_eq!(example["total"], sum, "its counts add up");
     }
 
     #[test]

@@ -3,12 +3,32 @@
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use yunling_app::exports::{self, Pace};
 
 use super::world::{
     ACCOUNT, APPID, OTHER, OTHER_TOKEN, SUSPENDED, SUSPENDED_TOKEN, TOKEN, World, basic, sample,
 };
 use super::{ctc, ctc_recordings};
 use crate::api::spec;
+
+/// Operations of the admin API that need the scope `notices:send`.
+const SENDING: [&str; 12] = [
+    "pauseBatch",
+    "resumeBatch",
+    "cancelBatch",
+    "createCampaign",
+    "uploadCampaignNumbers",
+    "startCampaign",
+    "pauseCampaign",
+    "resumeCampaign",
+    "cancelCampaign",
+    "addDoNotCall",
+    "uploadDoNotCall",
+    "removeDoNotCall",
+];
+
+/// A list for whoever takes one.
+const CSV: &[u8] = b"number,amount,due\n13800100001,12.50,2026-12-01\n";
 
 struct Operation {
     id: String,
@@ -18,6 +38,8 @@ struct Operation {
     security: Value,
     /// Whether its body is an audio file.
     takes_audio: bool,
+    /// Whether its body is a CSV file.
+    takes_csv: bool,
 }
 
 impl Operation {
@@ -53,13 +75,25 @@ fn operations() -> Vec<Operation> {
                 path: path.clone(),
                 security: operation["security"].clone(),
                 takes_audio: operation["requestBody"]["content"]["audio/*"].is_object(),
+                takes_csv: operation["requestBody"]["content"]["text/csv"].is_object(),
                 body: example.map_or(Value::Null, |example| example["value"].clone()),
             });
         }
     }
-    // Last, for after them the account's token is another, the recording is gone, and the batch cannot
-    // be paused.
-    let order = ["cancelBatch", "deleteMedia", "rotateAccountToken"];
+    // Last, for after them the account's token is another, the recording, the export's file and its
+    // schedule are gone, and the batch cannot be paused. A campaign goes through its life.
+    let order = [
+        "uploadCampaignNumbers",
+        "startCampaign",
+        "pauseCampaign",
+        "resumeCampaign",
+        "cancelCampaign",
+        "cancelBatch",
+        "cancelCdrExport",
+        "deleteCdrExportSchedule",
+        "deleteMedia",
+        "rotateAccountToken",
+    ];
     operations.sort_by_key(|operation| order.iter().position(|id| *id == operation.id));
     assert!(operations.len() >= 21);
     let operators = operations.iter().filter(|operation| operation.is_the_operators());
@@ -72,6 +106,10 @@ async fn outcome(world: &World, operation: &Operation, path: &str, authorization
     let method = operation.method.clone();
     let got = if operation.takes_audio {
         world.upload(path, authorization).await
+    } else if operation.takes_csv {
+        let header = [("authorization", authorization.as_bytes())];
+        let headers = if authorization.is_empty() { &[][..] } else { &header[..] };
+        world.send(method, path, headers, CSV.to_vec()).await
     } else {
         world.ask(method, path, authorization, operation.body.clone()).await
     };
@@ -104,6 +142,18 @@ async fn outcome(world: &World, operation: &Operation, path: &str, authorization
     }
 }
 
+/// An export whose file can be had, and a schedule.
+async fn exported(world: &World) -> (String, String) {
+    let ordered = async |path: &str, body: Value| {
+        let got = world.ask(Method::POST, path, &basic(ACCOUNT, TOKEN), body).await;
+        got.body["id"].as_str().unwrap_or_else(|| panic!("{}", got.text)).to_owned()
+    };
+    let export = ordered("/api/v1/cdr-exports", json!({ "format": "csv" })).await;
+    exports::write_due(&world.app, &Pace::default()).await.unwrap();
+    let wanted = json!({ "format": "csv", "cron": "0 2 * * *" });
+    (export, ordered("/api/v1/cdr-export-schedules", wanted).await)
+}
+
 #[tokio::test]
 async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let world = World::open().await;
@@ -124,6 +174,8 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
     let path = format!("/Accounts/{ACCOUNT}/BatchVoiceNotices");
     let sent = world.ask(Method::POST, &path, &basic(ACCOUNT, TOKEN), sample()).await;
     let batch = sent.body["requestid"].as_str().unwrap().to_owned();
+    let campaign = super::campaigns::made(&world).await;
+    let (export, schedule) = exported(&world).await;
     let (_, lower_reader) = world.key(&["notices:send"]).await;
     let (_, lower_sender) = world.key(&["calls:read"]).await;
 
@@ -137,6 +189,11 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
             ("keyId", key_id.as_str()),
             ("appid", APPID),
             ("batchId", batch.as_str()),
+            ("campaignId", campaign.as_str()),
+            ("number", "13800100001"),
+            ("cdrId", attempt.queued.call_id.as_str()),
+            ("exportId", export.as_str()),
+            ("scheduleId", schedule.as_str()),
             ("applicationSid", APPID),
             ("conversationSid", talk.as_str()),
             ("recordingId", recorded.as_str()),
@@ -165,7 +222,7 @@ async fn no_operation_opens_to_a_credential_that_it_is_not_for() {
 
         let sends = operation.id.starts_with("createVoice")
             || operation.id == "createBatchVoiceNotice"
-            || ["pauseBatch", "resumeBatch", "cancelBatch"].contains(&operation.id.as_str());
+            || SENDING.contains(&operation.id.as_str());
         let lower = if sends { &lower_sender } else { &lower_reader };
         let found = outcome(&world, &operation, &own, &basic(ACCOUNT, lower)).await;
         assert_eq!(found, "lower", "{} with a lower key", operation.id);

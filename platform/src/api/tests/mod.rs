@@ -4,7 +4,9 @@
 
 mod admin;
 mod batch_rules;
+mod campaigns;
 mod captcha_rules;
+mod cdrs;
 mod ctc;
 mod ctc_inputs;
 mod ctc_pages;

@@ -32,7 +32,8 @@ pub mod platform_side {
     pub use super::{
         claim::{Claim, Claimed, claim_due, next_due_at, queue_lengths},
         recover::{
-            Orphaned, ended, orphans, purge_ended, release, renew_leases, to_end, unfinished,
+            Orphaned, ended, is_any_dialled_before, orphans, purge_ended, release, renew_leases,
+            to_end, unfinished,
         },
     };
 }

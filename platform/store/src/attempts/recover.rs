@@ -51,6 +51,27 @@ pub async fn orphans(
     read_all(rows)
 }
 
+/// Whether a call of the account that was dialled before an instant is still under way.
+///
+/// # Errors
+/// Those of a read.
+pub async fn is_any_dialled_before(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    before: Micros,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(held())
+        .filter(Column::Account.eq(account.as_str()))
+        .filter(Column::InvitedAt.lt(before.0))
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Every row that a node holds now: what its admission is rebuilt from.
 ///
 /// # Errors

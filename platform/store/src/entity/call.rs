@@ -29,6 +29,9 @@ pub(crate) struct Model {
     pub(crate) input_key: Option<String>,
     pub(crate) figures: Option<Json>,
     pub(crate) rule: Option<String>,
+    pub(crate) leg: i16,
+    pub(crate) bye_type: Option<i16>,
+    pub(crate) hangup_reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

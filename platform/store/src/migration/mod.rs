@@ -14,6 +14,8 @@ mod m20261124_000006_conversations;
 mod m20261124_000007_recordings;
 mod m20261124_000008_batches;
 mod m20261124_000009_talk_leg_causes;
+mod m20261124_000010_cdrs;
+mod m20261124_000011_campaigns;
 mod table;
 
 /// An arbitrary number that every Yunling process locks while it migrates on PostgreSQL.
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_recordings::Migration),
             Box::new(m20261124_000008_batches::Migration),
             Box::new(m20261124_000009_talk_leg_causes::Migration),
+            Box::new(m20261124_000010_cdrs::Migration),
+            Box::new(m20261124_000011_campaigns::Migration),
         ]
     }
 }

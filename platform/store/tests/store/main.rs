@@ -4,10 +4,14 @@
 
 mod attempts;
 mod batches;
+mod campaigns;
+mod cdr_plans;
+mod cdrs;
 mod claiming;
 mod configuration;
 mod database;
 mod durability;
+mod exports;
 mod faults;
 mod group_commit;
 mod identifiers;

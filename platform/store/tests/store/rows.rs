@@ -132,6 +132,9 @@ pub(crate) fn ending(attempt: &Attempt) -> Ending {
             input_key: Some("1".to_owned()),
             figures: Some(json!({"jitter_ms": 2})),
             rule: Some("allowed".to_owned()),
+            leg: 0,
+            bye_type: None,
+            hangup_reason: None,
         }],
         conversation: Some(NewConversation {
             id: queued.conversation_id.clone(),
