@@ -159,10 +159,10 @@ async fn a_call_that_fails_keeps_its_messages() {
     for text in
         [ladder, read_as_tenant(&world, &format!("{path}?format=text")).await, trace.to_string()]
     {
-        assert!(
-            !text.contains("127.0.0.1") && !text.contains(&carrier.port().to_string()),
-            "{text}"
-        );
+        // As a number of its own: an identifier has digits enough to hold any port by chance.
+        let port = carrier.port().to_string();
+        let has_port = text.split(|letter: char| !letter.is_ascii_digit()).any(|run| run == port);
+        assert!(!text.contains("127.0.0.1") && !has_port, "{text}");
     }
 
     // The operator is.
