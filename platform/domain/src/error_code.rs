@@ -1,4 +1,4 @@
-//! The one table of everything that can go wrong, for every surface.
+//! The one table of everything that can go wrong, for every surface. Long because it is one table.
 //!
 //! Numbers, names and their meaning are append-only: customers' programs compare them. A number's
 //! first two digits are its [`Area`].
